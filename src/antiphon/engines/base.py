@@ -1,0 +1,64 @@
+"""The contract between a call and what answers it."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from msgspec import Struct
+
+from antiphon.live.events import ModelEvent, UserEvent
+from antiphon.live.setup import Setup
+
+
+class Abilities(Struct, frozen=True):
+    """What an engine can do; a setup may ask for no more than its model profile and these allow."""
+
+    name: str
+    modalities: frozenset[str] = frozenset({"audio", "text"})
+    images: bool = False
+    tools: bool = True
+    own_turn_taking: bool = False
+
+
+class Conversation(Protocol):
+    """One caller. Takes what the user does, yields what the model does."""
+
+    async def send(self, event: UserEvent) -> None:
+        """Take a user event. Returns quickly and never waits for inference."""
+
+    def __aiter__(self) -> AsyncIterator[ModelEvent]:
+        """What the model does, until :meth:`aclose`."""
+        ...
+
+    async def aclose(self) -> None:
+        """End every task this conversation started. Idempotent."""
+
+
+class Engine(Protocol):
+    """Answers conversations. One engine serves many; models are loaded once and are warm after ``start``."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What this engine can do."""
+        ...
+
+    async def start(self) -> None:
+        """Load and warm every model.
+
+        Raises:
+            EngineUnavailable: something is missing; the message says what and how to get it.
+        """
+
+    async def open(self, setup: Setup) -> Conversation:
+        """Begin a conversation.
+
+        Raises:
+            EngineUnavailable: the engine cannot take this conversation now.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free every model, process and task. Idempotent."""
+
+
+class EngineUnavailable(Exception):
+    """An engine cannot start or take a conversation; the message says why and what to do."""

@@ -1,0 +1,140 @@
+"""The three parts a cascade is made of, each behind a small contract: recogniser, brain, voice."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from antiphon.live.history import FunctionCall, History
+from antiphon.live.setup import Tool
+
+INPUT_RATE = 16_000
+"""Samples per second of the audio a recogniser takes (mono, 16-bit little-endian)."""
+
+
+class Hypothesis(Struct, frozen=True):
+    """A recogniser's reading of an utterance; ``text`` is plain words, empty when nothing was heard."""
+
+    text: str
+
+
+class Utterance(Protocol):
+    """One stretch of the user's speech being recognised while it is spoken."""
+
+    def feed(self, pcm: bytes) -> None:
+        """Take more sound at :data:`INPUT_RATE`. Never blocks; waits in a queue while no recogniser is free."""
+
+    async def finish(self) -> Hypothesis:
+        """The hypothesis for all sound fed so far.
+
+        May be called early, on a guess that the user is done: feeding more afterwards reopens the utterance
+        with nothing lost, and ``finish`` may be called again.
+
+        Raises:
+            RecogniserBusy: no recogniser became free within the stated bound.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give the recogniser back. Idempotent."""
+
+
+class Recogniser(Protocol):
+    """Speech to text, shared by all sessions of the process."""
+
+    async def start(self) -> None:
+        """Load and warm the models. Raises EngineUnavailable with the remedy."""
+
+    def utterance(self, context: "RecognitionContext") -> Utterance:
+        """Begin to recognise an utterance of a session."""
+        ...
+
+    async def aclose(self) -> None:
+        """End every process and task."""
+
+
+class RecognitionContext(Struct, frozen=True):
+    """What an application says about the words to expect: its instruction, its tools, phrases of a script."""
+
+    phrases: tuple[str, ...] = ()
+
+
+class RecogniserBusy(Exception):
+    """All recognisers were busy for longer than the stated bound; the message names bound and remedy."""
+
+
+class Prompt(Struct, frozen=True):
+    """What a brain answers: the whole history, ending with the user's turn or with function results."""
+
+    history: History
+    system_instruction: str = ""
+    tools: tuple[Tool, ...] = ()
+    language: str = ""
+
+
+class Say(Struct, frozen=True):
+    """Words to speak (or to write, in a text session). Pieces join verbatim; a piece may be any length."""
+
+    text: str
+
+
+class Call(Struct, frozen=True):
+    """Functions to call together. The brain's reply ends here; it is asked again with the results."""
+
+    calls: tuple[FunctionCall, ...]
+
+
+class Fail(Struct, frozen=True):
+    """End the session with this WebSocket close code and reason."""
+
+    code: int
+    reason: str
+
+
+Thought = Say | Call | Fail
+
+
+class Brain(Protocol):
+    """Decides what to say. Holds no state of a session: the history of the prompt is all there is."""
+
+    def reply(self, prompt: Prompt) -> AsyncIterator[Thought]:
+        """Answer ``prompt``, piece by piece; closed early (``aclose``) when the user barges in.
+
+        No piece at all means to stay silent.
+        """
+        ...
+
+    def phrases(self) -> Sequence[str]:
+        """What users may be expected to say to this brain, to help a recogniser."""
+        ...
+
+
+class SpokenWord(Struct, frozen=True):
+    """A word and where it begins, in seconds of the audio of its ``speak`` call.
+
+    The words of one ``speak`` call, joined, are its text verbatim, spaces and punctuation included.
+    """
+
+    text: str
+    offset: float
+
+
+class SpeechChunk(Struct, frozen=True, gc=False):
+    """Sound at 24 kHz, mono, 16-bit little-endian, and the words that begin in it."""
+
+    pcm: bytes
+    words: tuple[SpokenWord, ...] = ()
+
+
+class Voice(Protocol):
+    """Text to speech, shared by all sessions of the process."""
+
+    async def start(self) -> None:
+        """Load and warm. Raises EngineUnavailable with the remedy."""
+
+    def speak(self, text: str, voice: str = "", language: str = "") -> AsyncIterator[SpeechChunk]:
+        """Speak one sentence or clause; closing the iterator early stops the synthesis at once."""
+        ...
+
+    async def aclose(self) -> None:
+        """End every process and task."""

@@ -1,0 +1,156 @@
+"""What a session tells an engine (user events) and what an engine tells a session (model events).
+
+Every answer is a *generation* with a number that only grows. A user event that may start or stop one says the
+number, a model event says which generation it belongs to, and whatever carries an old number is dropped: that is
+the whole of barge-in.
+"""
+
+from msgspec import Struct
+
+from antiphon.live.history import FunctionCall, FunctionResult, History
+
+OUTPUT_RATE = 24_000
+"""Samples per second of all model speech on the wire (mono, 16-bit little-endian)."""
+
+
+# --- user events: session -> engine -------------------------------------------------------------------------
+
+
+class Audio(Struct, frozen=True, gc=False):
+    """Microphone sound: mono 16-bit little-endian samples at ``rate`` per second."""
+
+    pcm: bytes
+    rate: int
+
+
+class Image(Struct, frozen=True, gc=False):
+    """A picture or a video frame."""
+
+    mime_type: str
+    data: bytes
+
+
+class ActivityStart(Struct, frozen=True):
+    """The client says that the user's turn begins (manual activity detection)."""
+
+
+class ActivityEnd(Struct, frozen=True):
+    """The client says that the user's turn is over (manual activity detection)."""
+
+
+class StreamEnd(Struct, frozen=True):
+    """The microphone paused: what was heard so far is a complete utterance."""
+
+
+class Respond(Struct, frozen=True):
+    """Answer now, as ``generation``. ``history`` is everything before the utterance that is being recognised.
+
+    ``utterance`` says that a spoken utterance just ended: the engine recognises it, reports an
+    :class:`InputTranscript` that is final and answers the history with that utterance appended.
+    """
+
+    generation: int
+    history: History
+    utterance: bool = False
+
+
+class ToolResults(Struct, frozen=True):
+    """The answers to every call of ``generation``; the engine goes on with that generation."""
+
+    generation: int
+    results: tuple[FunctionResult, ...]
+    history: History
+
+
+class Interrupt(Struct, frozen=True):
+    """Stop: every generation numbered below ``generation`` is dead."""
+
+    generation: int
+
+
+UserEvent = Audio | Image | ActivityStart | ActivityEnd | StreamEnd | Respond | ToolResults | Interrupt
+
+
+# --- model events: engine -> session ------------------------------------------------------------------------
+
+
+class ActivityStarted(Struct, frozen=True):
+    """Speech onset was decided. ``offset`` is in seconds of input audio, counted in samples."""
+
+    offset: float
+
+
+class ActivityEnded(Struct, frozen=True):
+    """The end of the user's turn was decided. ``offset`` is in seconds of input audio."""
+
+    offset: float
+
+
+class InputTranscript(Struct, frozen=True):
+    """What the recogniser heard. A partial replaces the last partial; a final ends the utterance."""
+
+    text: str
+    final: bool
+
+
+class Speech(Struct, frozen=True, gc=False):
+    """Model speech: mono 16-bit little-endian at :data:`OUTPUT_RATE`. Any length."""
+
+    generation: int
+    pcm: bytes
+
+
+class OutputTranscript(Struct, frozen=True):
+    """Words of the model's speech, to be joined verbatim (a fragment carries its own leading space).
+
+    ``offset`` is where the fragment begins, in seconds of the generation's audio: what an interruption cuts by.
+    """
+
+    generation: int
+    text: str
+    offset: float
+
+
+class ModelText(Struct, frozen=True):
+    """Text of a text answer, or of a thought; never spoken."""
+
+    generation: int
+    text: str
+    thought: bool = False
+
+
+class ToolCalls(Struct, frozen=True):
+    """The model calls functions and waits for all of them."""
+
+    generation: int
+    calls: tuple[FunctionCall, ...]
+
+
+class GenerationComplete(Struct, frozen=True):
+    """The model made everything it wanted to say."""
+
+    generation: int
+
+
+class Failure(Struct, frozen=True):
+    """The engine cannot go on: the session closes with ``code`` and ``reason``.
+
+    ``detail`` is for the log only; it may be long and must hold no secrets.
+    """
+
+    reason: str
+    code: int = 1011
+    detail: str = ""
+
+
+ModelEvent = (
+    ActivityStarted
+    | ActivityEnded
+    | InputTranscript
+    | Speech
+    | OutputTranscript
+    | ModelText
+    | ToolCalls
+    | GenerationComplete
+    | Failure
+)
