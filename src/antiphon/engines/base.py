@@ -16,14 +16,13 @@ class Abilities(Struct, frozen=True):
     modalities: frozenset[str] = frozenset({"audio", "text"})
     images: bool = False
     tools: bool = True
-    own_turn_taking: bool = False
 
 
 class Conversation(Protocol):
     """One caller. Takes what the user does, yields what the model does."""
 
-    async def send(self, event: UserEvent) -> None:
-        """Take a user event. Returns quickly and never waits for inference."""
+    def send(self, event: UserEvent) -> None:
+        """Take a user event. Never waits: what takes time is queued, so events keep the order of the session's."""
 
     def __aiter__(self) -> AsyncIterator[ModelEvent]:
         """What the model does, until :meth:`aclose`."""

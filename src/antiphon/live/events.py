@@ -43,19 +43,14 @@ class StreamEnd(Struct, frozen=True):
 
 
 class Respond(Struct, frozen=True):
-    """Answer now, as ``generation``. ``history`` is everything before the utterance that is being recognised.
-
-    ``utterance`` says that a spoken utterance just ended: the engine recognises it, reports an
-    :class:`InputTranscript` that is final and answers the history with that utterance appended.
-    """
+    """Answer ``history``, which ends with the user's turn, as ``generation``."""
 
     generation: int
     history: History
-    utterance: bool = False
 
 
 class ToolResults(Struct, frozen=True):
-    """The answers to every call of ``generation``; the engine goes on with that generation."""
+    """The answers to every call of ``generation``, which goes on; ``history`` ends with them."""
 
     generation: int
     results: tuple[FunctionResult, ...]
@@ -81,13 +76,19 @@ class ActivityStarted(Struct, frozen=True):
 
 
 class ActivityEnded(Struct, frozen=True):
-    """The end of the user's turn was decided. ``offset`` is in seconds of input audio."""
+    """The end of the user's turn was decided. ``offset`` is in seconds of input audio.
+
+    A final :class:`InputTranscript` follows, whatever happens in between: that is what is answered.
+    """
 
     offset: float
 
 
 class InputTranscript(Struct, frozen=True):
-    """What the recogniser heard. A partial replaces the last partial; a final ends the utterance."""
+    """What the recogniser heard. A partial replaces the last partial; a final ends the utterance.
+
+    Each activity has exactly one final, in order; its text is empty when nothing could be made out.
+    """
 
     text: str
     final: bool

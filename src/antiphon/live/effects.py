@@ -1,0 +1,59 @@
+"""What a session wants done. Whoever owns the session performs effects in order and decides nothing."""
+
+from msgspec import Struct
+
+from antiphon.live.events import UserEvent
+from antiphon.live.setup import Setup
+from antiphon.live.tokens import Usage
+from antiphon.wire.gemini.server import ServerMessage
+
+
+class Send(Struct, frozen=True):
+    """Send this message to the client. Never dropped."""
+
+    message: ServerMessage
+
+
+class SendSpeech(Struct, frozen=True, gc=False):
+    """Send model speech (24 kHz mono s16le) to the client; dropped once ``generation`` is dead."""
+
+    generation: int
+    pcm: bytes
+
+
+class Open(Struct, frozen=True):
+    """Open the engine's conversation, and report :class:`~antiphon.live.inputs.EngineOpened`."""
+
+    setup: Setup
+
+
+class Tell(Struct, frozen=True, gc=False):
+    """Hand this to the engine's conversation."""
+
+    event: UserEvent
+
+
+class Charge(Struct, frozen=True):
+    """A generation ended, and this is what it used. Once per generation."""
+
+    generation: int
+    usage: Usage
+
+
+class Close(Struct, frozen=True):
+    """End the session. ``reason`` is whole; a close frame carries what fits. Once, and the last effect.
+
+    ``code`` is None when the client already left.
+    """
+
+    code: int | None
+    reason: str
+
+
+class Note(Struct, frozen=True):
+    """Something for the log that the client cannot be told: an ignored field, a late answer."""
+
+    text: str
+
+
+Effect = Send | SendSpeech | Open | Tell | Charge | Close | Note

@@ -1,0 +1,109 @@
+"""One answer of the model while it is being made and heard."""
+
+from collections.abc import Iterator
+
+from antiphon.live.events import OUTPUT_RATE, OutputTranscript
+from antiphon.live.history import FunctionCall, FunctionResult, Part, Turn, Words
+from antiphon.live.playback import PlaybackClock
+from antiphon.live.tokens import Tokens, Usage, audio_tokens, text_tokens
+
+BYTES_PER_SECOND = OUTPUT_RATE * 2
+CANCELLED = {"error": "cancelled: the user interrupted"}
+
+
+class _Segment:
+    """What was said up to a function call, the calls and their results. ``begins`` in seconds of the answer."""
+
+    __slots__ = ("begins", "calls", "results", "spoken", "written")
+
+    def __init__(self, begins: float) -> None:
+        self.begins = begins
+        self.spoken: list[OutputTranscript] = []
+        self.written: list[str] = []
+        self.calls: dict[str, FunctionCall] = {}
+        self.results: dict[str, FunctionResult] = {}
+
+    def parts(self, heard: float) -> Iterator[Part]:
+        # A word that has begun counts as heard.
+        spoken = (fragment.text for fragment in self.spoken if fragment.offset < heard)
+        if text := "".join([*spoken, *self.written]):
+            yield Words(text)
+        yield from self.calls.values()
+
+    def answers(self) -> tuple[FunctionResult, ...]:
+        cancelled = (FunctionResult(call.id, call.name, CANCELLED) for call in self.calls.values())
+        return tuple(self.results.get(result.id, result) for result in cancelled)
+
+
+class Generation:
+    """What generation ``number`` said, called and used so far."""
+
+    def __init__(self, number: int, prompt: Tokens) -> None:
+        self.number = number
+        self.clock = PlaybackClock()
+        self.tools_deadline: float | None = None
+        self._prompt = prompt
+        self._segments = [_Segment(0.0)]
+        self._characters = 0
+
+    @property
+    def calls(self) -> dict[str, FunctionCall]:
+        """The calls that are waited for, by id."""
+        return self._segments[-1].calls
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Ids of the calls that have no result yet."""
+        segment = self._segments[-1]
+        return [call_id for call_id in segment.calls if call_id not in segment.results]
+
+    @property
+    def usage(self) -> Usage:
+        """What the generation used so far."""
+        response = Tokens(text=text_tokens(self._characters), audio=audio_tokens(self.clock.sent))
+        return Usage(self._prompt, response)
+
+    def speech(self, pcm: bytes, now: float) -> None:
+        """Model speech was sent."""
+        self.clock.send(len(pcm) / BYTES_PER_SECOND, now)
+
+    def spoke(self, fragment: OutputTranscript) -> None:
+        """Words of the speech became known."""
+        self._segments[-1].spoken.append(fragment)
+
+    def wrote(self, text: str) -> None:
+        """Text of a text answer was sent."""
+        self._segments[-1].written.append(text)
+        self._characters += len(text)
+
+    def called(self, calls: tuple[FunctionCall, ...], deadline: float) -> None:
+        """Functions were called; they expire at ``deadline``."""
+        self._segments[-1].calls = {call.id: call for call in calls}
+        self.tools_deadline = deadline
+        self._characters += sum(len(call.name) + len(repr(call.args)) for call in calls)
+
+    def answer(self, result: FunctionResult) -> None:
+        """A call got its result."""
+        self._segments[-1].results[result.id] = result
+
+    def resume(self) -> tuple[FunctionResult, ...]:
+        """All calls have results, which the model reads and goes on."""
+        results = self._segments[-1].answers()
+        self._prompt += Tokens(text=text_tokens(sum(len(repr(result.response)) for result in results)))
+        self._segments.append(_Segment(self.clock.sent))
+        self.tools_deadline = None
+        return results
+
+    def turns(self, heard: float) -> Iterator[tuple[Turn, Tokens | None]]:
+        """The turns this answer left in the history, with their tokens where the words do not tell them.
+
+        Speech is cut at ``heard`` seconds of the answer; calls without a result were cancelled.
+        """
+        ends = [segment.begins for segment in self._segments[1:]] + [self.clock.sent]
+        for segment, end in zip(self._segments, ends, strict=True):
+            if parts := tuple(segment.parts(heard)):
+                seconds = max(0.0, min(end, heard) - segment.begins)
+                written = sum(map(len, segment.written)) + sum(len(repr(c.args)) for c in segment.calls.values())
+                yield Turn("model", parts), Tokens(text=text_tokens(written), audio=audio_tokens(seconds))
+            if segment.calls:
+                yield Turn("user", segment.answers()), None
