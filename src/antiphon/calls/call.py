@@ -1,0 +1,135 @@
+"""One call: performs the effects of its session, in order, and decides nothing about the protocol."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from antiphon.calls.clock import Clock, Timer
+from antiphon.calls.outbox import Hangup, Outbox
+from antiphon.engines.base import Conversation, Engine, EngineUnavailable
+from antiphon.live.effects import Charge, Close, Note, Open, Send, SendSpeech, Tell
+from antiphon.live.events import Failure, Interrupt
+from antiphon.live.inputs import EngineOpened, Tick
+from antiphon.live.policy import Policy
+from antiphon.live.session import Event, Session
+from antiphon.live.setup import Setup
+from antiphon.wire.refusal import CloseCode
+
+log = logging.getLogger("antiphon.calls")
+
+
+class Call:
+    """A conversation between a door and an engine.
+
+    The door hands typed messages to :meth:`receive` and writes what it gets from ``outbox``. Everything the call
+    started has ended once :meth:`ended` returns.
+    """
+
+    def __init__(self, session_id: str, engine: Engine, policy: Policy, clock: Clock) -> None:
+        self.id = session_id
+        self.outbox = Outbox()
+        self.session = Session(policy, clock.now(), session_id)
+        self._engine = engine
+        self._clock = clock
+        self._conversation: Conversation | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: Timer | None = None
+        self._timer_due = 0.0
+        self._closed = asyncio.Event()
+        self._perform: dict[type, Callable[..., None]] = {
+            Send: lambda effect: self.outbox.put(effect.message),
+            SendSpeech: self.outbox.put,
+            Tell: self._tell,
+            Open: lambda effect: self._start(self._converse(effect.setup)),
+            Charge: self._charge,
+            Note: lambda effect: log.warning("%s: %s", self.id, effect.text),
+            Close: self._close,
+        }
+        self._arm()
+
+    def receive(self, event: Event) -> None:
+        """Take what happened and do what the session wants done about it."""
+        try:
+            effects = self.session.receive(event, self._clock.now())
+        except Exception as error:
+            log.exception("%s: the session failed on %s", self.id, type(event).__name__)
+            failure = Failure("internal error; the log of the server has it", detail=repr(error))
+            effects = self.session.receive(failure, self._clock.now())
+        for effect in effects:
+            self._perform[type(effect)](effect)
+        self._arm()
+
+    async def ended(self) -> None:
+        """Wait until the session is closed and everything it started has ended."""
+        await self._closed.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._conversation is not None:
+            await self._conversation.aclose()
+
+    def _tell(self, effect: Tell) -> None:
+        assert self._conversation is not None
+        if type(effect.event) is Interrupt:
+            self.outbox.forget_speech_before(effect.event.generation)
+        self._conversation.send(effect.event)
+
+    def _charge(self, effect: Charge) -> None:
+        log.info(
+            "%s: generation %d used %d + %d tokens",
+            self.id,
+            effect.generation,
+            effect.usage.prompt.total,
+            effect.usage.response.total,
+        )
+
+    def _close(self, effect: Close) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        level = logging.INFO if effect.code in (None, CloseCode.NORMAL) else logging.WARNING
+        log.log(level, "%s: closed %s: %s", self.id, effect.code or "", effect.reason)
+        if effect.code is not None:
+            self.outbox.put(Hangup(effect.code, effect.reason))
+        self._closed.set()
+
+    async def _converse(self, setup: Setup) -> None:
+        """Open the engine's conversation and hand its events to the session until it ends."""
+        try:
+            self._conversation = await self._engine.open(setup)
+        except EngineUnavailable as error:
+            self.receive(Failure(str(error)))
+            return
+        self.receive(EngineOpened())
+        async for event in self._conversation:
+            self.receive(event)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.exception("%s: the engine failed", self.id)
+            self.receive(Failure("the engine failed; the log of the server has it", detail=repr(error)))
+
+    def _arm(self) -> None:
+        """Wake the session at its deadline. A timer that fires too early is set again then."""
+        deadline = self.session.deadline
+        if deadline is None or (self._timer is not None and self._timer_due <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = deadline
+        self._timer = self._clock.call_at(deadline, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        deadline = self.session.deadline
+        if deadline is not None and self._clock.now() >= deadline:
+            self.receive(Tick())
+        else:
+            self._arm()
