@@ -13,11 +13,9 @@ def decode(text: str) -> bytes:
     Raises:
         Refusal: ``text`` is not base64.
     """
+    standard = text.replace("-", "+").replace("_", "/")
     missing = -len(text) % 4
-    padded = text + "=" * missing if missing else text
     try:
-        if "-" in padded or "_" in padded:
-            return pybase64.b64decode(padded, altchars=b"-_", validate=True)
-        return pybase64.b64decode(padded, validate=True)
+        return pybase64.b64decode(standard + "=" * missing if missing else standard, validate=True)
     except (Error, ValueError) as error:
         raise Refusal("", "is not base64", "send standard or URL-safe base64") from error

@@ -42,7 +42,7 @@ class Refusal(Exception):
 
 def close_reason(text: str) -> str:
     """``text`` cut to what a close frame can carry, at a character boundary."""
-    encoded = " ".join(text.split()).encode()
+    encoded = " ".join(text.split()).encode(errors="replace")
     if len(encoded) <= MAX_CLOSE_REASON:
         return encoded.decode()
     return encoded[: MAX_CLOSE_REASON - 3].decode(errors="ignore") + "…"

@@ -47,14 +47,8 @@ def decode_client(frame: Frame) -> tuple[client.Message, Ignored]:
     Raises:
         Refusal: the frame is not JSON, holds no known message or more than one, or a member has the wrong type.
     """
-    try:
-        audio = _parse_audio(frame)
-        blob = (audio.realtimeInput or audio.realtime_input).audio  # type: ignore[union-attr]
-        data = base64.decode(blob.data)
-    except (msgspec.MsgspecError, AttributeError, Refusal, UnicodeError):
-        return _decode_any(frame)
-    mime_type = blob.mimeType or blob.mime_type
-    return client.RealtimeInput(audio=client.Blob(data=data, mime_type=mime_type)), _NOTHING
+    audio = _decode_audio(frame)
+    return (audio, _NOTHING) if audio else _decode_any(frame)
 
 
 def decode_server(frame: Frame) -> tuple[ServerMessage, Ignored]:
@@ -81,16 +75,31 @@ def convert(kind: type[_Kind], value: Any, path: str) -> tuple[_Kind, Ignored]:
     return message, tuple(ignored)
 
 
+def _decode_audio(frame: Frame) -> client.RealtimeInput | None:
+    # Only the one shape: whatever is odd about a frame, the general way says it better.
+    try:
+        spelled = _parse_audio(frame)
+        camel, snake = spelled.realtimeInput, spelled.realtime_input
+        if (found := camel or snake) is None or (camel and snake):
+            return None
+        data = base64.decode(found.audio.data)
+    except (msgspec.MsgspecError, Refusal, UnicodeError):
+        return None
+    mime_type = found.audio.mimeType or found.audio.mime_type
+    return client.RealtimeInput(audio=client.Blob(data=data, mime_type=mime_type))
+
+
 def _decode_any(frame: Frame) -> tuple[client.Message, Ignored]:
     value = _parse_object(frame)
-    members = [(name, key) for key in value if (name := _camel(key)) in client.MEMBERS]
+    present = (key for key, member in value.items() if member is not None)
+    members = [(name, key) for key in present if (name := _camel(key)) in client.MEMBERS]
     if len(members) != 1:
         known = ", ".join(client.MEMBERS)
         found = " and ".join(name for name, _ in members) or "none"
         raise Refusal("message", f"must hold one of {known}; found {found}")
     name, key = members[0]
-    message, ignored = convert(client.MEMBERS[name], value[key] or {}, name)
-    unknown = tuple(other for other in value if other != key)
+    message, ignored = convert(client.MEMBERS[name], value[key], name)
+    unknown = tuple(other for other in value if _camel(other) not in client.MEMBERS)
     return cast("client.Message", message), unknown + ignored
 
 

@@ -1,5 +1,6 @@
 """Typed messages into frames: ASCII JSON, nothing false or empty."""
 
+import json
 import re
 
 import msgspec
@@ -15,7 +16,7 @@ OUTPUT_MIME_TYPE = "audio/pcm;rate=24000"
 """The one MIME type that every client plays."""
 
 _encode = msgspec.json.Encoder().encode
-_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_NON_ASCII = re.compile(r"[^\x00-\x7f]+")
 _AUDIO_HEAD = b'{"serverContent":{"modelTurn":{"role":"model","parts":[{"inlineData":{"data":"'
 _AUDIO_TAIL = b'","mimeType":"' + OUTPUT_MIME_TYPE.encode() + b'"}}]}}}'
 
@@ -30,21 +31,28 @@ def encode_server(message: ServerMessage) -> bytes:
     Raises:
         FrameTooLargeError: the frame would exceed :data:`MAX_FRAME`.
     """
-    frame = _ascii(_encode(message))
-    if len(frame) >= MAX_FRAME:
-        raise FrameTooLargeError(f"a message of {len(frame)} bytes exceeds the {MAX_FRAME} that clients take")
-    return frame
+    return _sized(_ascii(_encode(message)))
 
 
 def encode_audio(pcm: bytes) -> bytes:
-    """The frame that carries model speech: the same bytes as :func:`encode_server`, without building a message."""
-    return _AUDIO_HEAD + pybase64.b64encode(pcm) + _AUDIO_TAIL
+    """The frame that carries model speech: the same bytes as :func:`encode_server`, without building a message.
+
+    Raises:
+        FrameTooLargeError: the frame would exceed :data:`MAX_FRAME`.
+    """
+    return _sized(_AUDIO_HEAD + pybase64.b64encode(pcm) + _AUDIO_TAIL)
 
 
 def encode_client(message: client.Message) -> bytes:
     """A client's message as the bytes of one frame, for those who dial out."""
     name = next(name for name, kind in client.MEMBERS.items() if isinstance(message, kind))
     return _ascii(_encode({name: message}))
+
+
+def _sized(frame: bytes) -> bytes:
+    if len(frame) >= MAX_FRAME:
+        raise FrameTooLargeError(f"a message of {len(frame)} bytes exceeds the {MAX_FRAME} that clients take")
+    return frame
 
 
 def _ascii(frame: bytes) -> bytes:
@@ -55,5 +63,4 @@ def _ascii(frame: bytes) -> bytes:
 
 
 def _escape(match: re.Match[str]) -> str:
-    units = match[0].encode("utf-16-be")
-    return "".join(f"\\u{units[n] << 8 | units[n + 1]:04x}" for n in range(0, len(units), 2))
+    return json.dumps(match[0])[1:-1]

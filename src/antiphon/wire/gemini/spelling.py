@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from antiphon.wire import base64
+from antiphon.wire.gemini.client import Content
 from antiphon.wire.refusal import Refusal
 
 Ignored = list[str]
@@ -30,7 +31,7 @@ def struct_reader(kind: type[Struct]) -> Reader:
         for field in structs.fields(kind)
         for spelling in (field.encode_name, field.name)
     }
-    takes_text = "parts" in members
+    takes_text = kind is Content
 
     def read(value: Any, path: str, ignored: Ignored) -> dict[str, Any]:
         if takes_text and isinstance(value, str):
@@ -63,7 +64,7 @@ def reader(kind: Any) -> Reader:
         return lambda value, path, ignored: struct_reader(kind)(value, path, ignored)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum_reader(kind)
-    return _bytes if kind is bytes else _as_it_is
+    return _BY_KIND.get(kind, _as_it_is)
 
 
 def _without_none(kind: Any) -> Any:
@@ -93,7 +94,7 @@ def _enum_reader(kind: type[StrEnum]) -> Reader:
         if not isinstance(value, str):
             raise Refusal(path, f"expected one of {', '.join(kind)}, got {_json_type(value)}")
         name = value.strip().upper()
-        if not name or name.endswith("_UNSPECIFIED"):
+        if not name or name.endswith("UNSPECIFIED"):
             return None
         if name not in by_name:
             raise Refusal(path, f"invalid value {value[:40]!r}", f"use {', '.join(kind)}")
@@ -111,6 +112,13 @@ def _bytes(value: Any, path: str, _: Ignored) -> bytes:
         raise refusal.under(path) from None
 
 
+def _number(value: Any, path: str, _: Ignored) -> Any:
+    # msgspec reads these names as numbers, but no engine takes them and JSON cannot write them.
+    if isinstance(value, str) and value.lstrip("+-").lower() in {"nan", "inf", "infinity"}:
+        raise Refusal(path, "expected a finite number")
+    return value
+
+
 def _as_it_is(value: Any, _path: str, _ignored: Ignored) -> Any:
     return value
 
@@ -118,3 +126,6 @@ def _as_it_is(value: Any, _path: str, _ignored: Ignored) -> Any:
 def _json_type(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+_BY_KIND: dict[Any, Reader] = {bytes: _bytes, float: _number}
