@@ -18,9 +18,9 @@ from antiphon.wire.gemini.server import ServerMessage
 class Driver:
     """One session under test. ``now`` moves only when told to."""
 
-    def __init__(self, policy: Policy = Policy()) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
         self.now = 100.0
-        self.session = Session(policy, self.now)
+        self.session = Session(policy or Policy(), self.now)
         self.effects: list[Effect] = []
 
     def event(self, event: Event) -> list[Effect]:
@@ -88,9 +88,7 @@ def _names(effect: Effect) -> list[str]:
             content = message.server_content
             if content is None:
                 return [
-                    n
-                    for n in message.__struct_fields__
-                    if getattr(message, n) is not None and n != "usage_metadata"
+                    n for n in message.__struct_fields__ if getattr(message, n) is not None and n != "usage_metadata"
                 ]
             return [n for n in content.__struct_fields__ if getattr(content, n)]
         case SendSpeech():

@@ -1,7 +1,7 @@
 """A random walk over everything that can happen to a session, in any order, that tries to break its promises.
 
-The engine of the walk keeps its own contract (an activity ends after it began, finals come in order) but is slow and
-stubborn: it goes on with generations that are dead, and answers late.
+The engine of the walk keeps its own contract (an activity ends after it began, finals come in order) but is slow
+and stubborn: it goes on with generations that are dead, and answers late.
 """
 
 from typing import Any

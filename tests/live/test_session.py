@@ -554,9 +554,7 @@ class TestBadMedia:
             ("AAA=", "audio/webm", "realtimeInput.audio.mimeType: audio/webm is not raw audio"),
         ],
     )
-    def test_bad_audio_closes_and_names_the_field(
-        self, driver: Any, data: str, mime_type: str, reason: str
-    ) -> None:
+    def test_bad_audio_closes_and_names_the_field(self, driver: Any, data: str, mime_type: str, reason: str) -> None:
         driver.open().client(realtimeInput={"audio": {"data": data, "mimeType": mime_type}})
         assert driver.closes[0].code == 1007
         assert driver.closes[0].reason.startswith(reason)

@@ -1,0 +1,1 @@
+"""The doors: one ASGI application, one file per door."""

@@ -1,0 +1,1 @@
+"""One client per upstream dialect: connection, streaming, cancellation, error mapping. No policy."""

@@ -1,0 +1,49 @@
+"""The one ASGI application: sockets to the Live door, requests to the others."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from antiphon.calls.switchboard import Switchboard
+from antiphon.server import health, models
+from antiphon.server.auth import Keys
+from antiphon.server.config import Config
+from antiphon.server.live import LiveDoor
+
+
+class App:
+    """Serves every door on one port. Sockets do not pass through any middleware: audio is the hot path."""
+
+    def __init__(self, config: Config, switchboard: Switchboard) -> None:
+        keys = Keys(config.keys)
+        self._live = LiveDoor(
+            switchboard, keys, config.max_message_bytes, config.write_timeout, frozenset(config.allowed_origins)
+        )
+        self._http = Starlette(
+            routes=[
+                *health.routes(lambda: switchboard.admits, lambda: len(switchboard)),
+                *models.routes(keys),
+            ],
+            middleware=[
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=config.allowed_origins or ["*"],
+                    allow_methods=["*"],
+                    allow_headers=["*"],
+                )
+            ],
+            exception_handlers={404: _not_found, 405: _not_found},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request."""
+        door = self._live if scope["type"] == "websocket" else self._http
+        await door(scope, receive, send)
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    message = f"{request.method} {request.url.path} is not an endpoint of this server"
+    return models.error(404, message, "NOT_FOUND")

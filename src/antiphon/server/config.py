@@ -1,0 +1,97 @@
+"""What an owner can set, from a TOML file and the command line."""
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+from platformdirs import user_data_path
+
+from antiphon.live.policy import Policy
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message names it and the remedy."""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """One server. Sizes in bytes, times in seconds; port 0 takes a free one, ``tls_port`` None serves no TLS."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tls_port: int | None = 8443
+    tls_names: tuple[str, ...] = ()
+    data_dir: Path = field(default_factory=lambda: user_data_path("antiphon"))
+    keys: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    script: Path | None = None
+    recognisers: int = 2
+    recogniser_wait: float = 10.0
+    max_sessions: int = 1000
+    max_message_bytes: int = 16 << 20
+    write_timeout: float = 20.0
+    drain: float = 10.0
+    session: Policy = Policy()
+
+    def __post_init__(self) -> None:
+        positive = ("recognisers", "max_sessions", "max_message_bytes", "write_timeout")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive")
+        for name in ("port", "tls_port"):
+            if not 0 <= (getattr(self, name) or 0) <= 65_535:
+                raise ValueError(f"{name} must be 0 to 65535")
+
+    def check_exposure(self) -> None:
+        """See that no stranger can come in.
+
+        Raises:
+            ConfigError: the server would listen beyond this machine without any key.
+        """
+        if not self.keys and not is_loopback(self.host):
+            raise ConfigError(
+                f"host {self.host} is reachable from other machines, and no key is set: "
+                "add --key SECRET (or keys = [...] in the configuration), or use --host 127.0.0.1"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_config(path: Path | None, overrides: dict[str, Any]) -> Config:
+    """The settings of a TOML file, if any, with what the command line says on top (None there means unset).
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting is unknown or has the wrong type or value.
+    """
+    settings = _read(path) if path else {}
+    settings |= {name: value for name, value in overrides.items() if value not in (None, (), [])}
+    try:
+        return msgspec.convert(settings, Config, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        where = f"{path}: " if path else ""
+        raise ConfigError(f"{where}{str(error).replace('`', '')}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML ({error})") from error
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value).expanduser()
+    raise NotImplementedError(f"cannot read {kind.__name__}")

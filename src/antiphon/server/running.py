@@ -1,0 +1,151 @@
+"""A server in the running event loop: engine, application, one plain port and one with TLS."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from antiphon.calls.clock import Clock, LoopClock
+from antiphon.calls.switchboard import Switchboard
+from antiphon.engines.base import Engine
+from antiphon.server.app import App
+from antiphon.server.config import Config, ConfigError
+from antiphon.server.socket import SocketProtocol
+from antiphon.server.tls import TlsError, TlsFiles, ensure_tls
+
+
+class Server:
+    """One server: :meth:`start` it, use its addresses, :meth:`stop` it."""
+
+    def __init__(self, config: Config, engine: Engine, clock: Clock | None = None) -> None:
+        config.check_exposure()
+        self.config = config
+        self.engine = engine
+        self.tls: TlsFiles | None = None
+        self.port = 0
+        self.tls_port: int | None = None
+        self._clock = clock
+        self._switchboard: Switchboard
+        self._serving: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+
+    @property
+    def url(self) -> str:
+        """The base URL without TLS."""
+        return f"http://{_url_host(self.config.host)}:{self.port}"
+
+    @property
+    def tls_url(self) -> str | None:
+        """The base URL with TLS; Python clients need it."""
+        return f"https://{_url_host(self.config.host)}:{self.tls_port}" if self.tls_port else None
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions run."""
+        return len(self._switchboard)
+
+    async def start(self) -> None:
+        """Warm the engine, then open the ports.
+
+        Raises:
+            ConfigError: a port is taken, or TLS files cannot be used.
+            EngineUnavailable: the engine misses something.
+        """
+        plain = _bind(self.config.host, self.config.port, "port")
+        self.port = plain.getsockname()[1]
+        sockets = [plain]
+        try:
+            if self.config.tls_port is not None:
+                sockets.append(_bind(self.config.host, self.config.tls_port, "tls_port"))
+                self.tls_port = sockets[1].getsockname()[1]
+                self.tls = self._ensure_tls()
+            await self.engine.start()
+        except BaseException:
+            for each in sockets:
+                each.close()
+            raise
+        clock = self._clock or LoopClock()
+        self._switchboard = Switchboard(self.engine, self.config.session, clock, self.config.max_sessions)
+        app = App(self.config, self._switchboard)
+        for each, tls in zip(sockets, (None, self.tls), strict=False):
+            await self._serve(app, each, tls)
+
+    async def stop(self) -> None:
+        """Let turns finish within ``config.drain``, close every session, port and model."""
+        if self._serving:
+            await self._switchboard.drain(self.config.drain)
+        for server, _ in self._serving:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._serving))
+        self._serving = []
+        await self.engine.aclose()
+
+    def _ensure_tls(self) -> TlsFiles:
+        try:
+            return ensure_tls(Path(self.config.data_dir) / "tls", self.config.tls_names)
+        except (TlsError, OSError) as error:
+            raise ConfigError(f"data_dir {self.config.data_dir}: {error}") from error
+
+    async def _serve(self, app: App, listener: socket.socket, tls: TlsFiles | None) -> None:
+        server = _Uvicorn(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws=SocketProtocol,
+                # Ours is checked first, with a close that explains itself.
+                ws_max_size=2 * self.config.max_message_bytes,
+                # Compression costs more than it saves on base64 of speech; every client does without.
+                ws_per_message_deflate=False,
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=3,
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.key if tls else None,
+            )
+        )
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        self._serving.append((server, task))
+        await server.accepts.wait()
+
+
+class _Uvicorn(uvicorn.Server):
+    """One of several in a process: signals are their owner's, and it tells when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepts = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.accepts.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _bind(host: str, port: int, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        option = setting.replace("_", "-")
+        raise ConfigError(f"{setting} {port} on {host}: {error.strerror}; choose another with --{option}") from error
+    return listener
+
+
+def _url_host(host: str) -> str:
+    if host in ("0.0.0.0", "::", "127.0.0.1"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
