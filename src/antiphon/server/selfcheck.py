@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import numpy as np
 from msgspec import Struct
 
+from antiphon.audio.pcm import to_int16
 from antiphon.engines.cascade.parts import Voice
 from antiphon.providers.live import LiveConnection, open_session
 from antiphon.wire.gemini import client
@@ -15,10 +17,12 @@ TIMEOUT = 30.0
 _RATE = 24_000
 _CHUNK = _RATE * 2 // 50
 _SILENCE = 3.0
+_AUDIBLE = 200
+"""Of 32,768: quieter than speech, louder than what a synthesiser calls silence."""
 
 
 class Proof(Struct, frozen=True):
-    """What happened. ``delay`` is seconds from the end of the spoken question to the first sound of the answer."""
+    """What happened. ``delay`` is seconds from the last audible sound of the question to the first of the answer."""
 
     asked: str
     heard: str
@@ -33,7 +37,7 @@ async def self_check(base_url: str, voice: Voice, key: str = "") -> Proof:
         LiveError: the door refused.
         TimeoutError: no answer came in :data:`TIMEOUT` seconds.
     """
-    question = b"".join([chunk.pcm async for chunk in voice.speak(QUESTION, "Charon")])
+    question = _audible(b"".join([chunk.pcm async for chunk in voice.speak(QUESTION, "Charon")]))
     setup = client.Setup(
         model="models/gemini-3.8-live",
         input_audio_transcription=client.AudioTranscriptionConfig(),
@@ -47,6 +51,12 @@ async def self_check(base_url: str, voice: Voice, key: str = "") -> Proof:
         finally:
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
+
+
+def _audible(pcm: bytes) -> bytes:
+    """Without the silence at the end, so that the delay is measured from the last sound."""
+    loud = np.flatnonzero(np.abs(to_int16(pcm).astype(np.int32)) > _AUDIBLE)
+    return pcm[: 2 * (int(loud[-1]) + 1)] if loud.size else pcm
 
 
 async def _speak(session: LiveConnection, question: bytes, spoken_until: "asyncio.Future[float]") -> None:

@@ -1,6 +1,6 @@
 """The three parts a cascade is made of, each behind a small contract: recogniser, brain, voice."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -44,6 +44,10 @@ class Recogniser(Protocol):
 
     async def start(self) -> None:
         """Load and warm the models. Raises EngineUnavailable with the remedy."""
+
+    def context(self, system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str]) -> "RecognitionContext":
+        """What a session is about, made once when it opens: models for it may be prepared in the background."""
+        ...
 
     def utterance(self, context: "RecognitionContext") -> Utterance:
         """Begin to recognise an utterance of a session."""
@@ -97,7 +101,7 @@ Thought = Say | Call | Fail
 class Brain(Protocol):
     """Decides what to say. Holds no state of a session: the history of the prompt is all there is."""
 
-    def reply(self, prompt: Prompt) -> AsyncIterator[Thought]:
+    def reply(self, prompt: Prompt) -> AsyncGenerator[Thought, None]:
         """Answer ``prompt``, piece by piece; closed early (``aclose``) when the user barges in.
 
         No piece at all means to stay silent.
@@ -132,7 +136,7 @@ class Voice(Protocol):
     async def start(self) -> None:
         """Load and warm. Raises EngineUnavailable with the remedy."""
 
-    def speak(self, text: str, voice: str = "", language: str = "") -> AsyncIterator[SpeechChunk]:
+    def speak(self, text: str, voice: str = "", language: str = "") -> AsyncGenerator[SpeechChunk, None]:
         """Speak one sentence or clause; closing the iterator early stops the synthesis at once."""
         ...
 
