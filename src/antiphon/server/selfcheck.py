@@ -8,13 +8,15 @@ import numpy as np
 from msgspec import Struct
 
 from antiphon.audio.pcm import to_int16
+from antiphon.audio.resample import resample
 from antiphon.engines.cascade.parts import Voice
+from antiphon.live.events import OUTPUT_RATE
 from antiphon.providers.live import LiveConnection, open_session
 from antiphon.wire.gemini import client
 
 QUESTION = "What is two plus three?"
 TIMEOUT = 30.0
-_RATE = 24_000
+_RATE = 16_000
 _CHUNK = _RATE * 2 // 50
 _SILENCE = 3.0
 _AUDIBLE = 200
@@ -37,7 +39,8 @@ async def self_check(base_url: str, voice: Voice, key: str = "") -> Proof:
         LiveError: the door refused.
         TimeoutError: no answer came in :data:`TIMEOUT` seconds.
     """
-    question = _audible(b"".join([chunk.pcm async for chunk in voice.speak(QUESTION, "Charon")]))
+    spoken = b"".join([chunk.pcm async for chunk in voice.speak(QUESTION, "Charon")])
+    question = _audible(resample(spoken, OUTPUT_RATE, _RATE))
     setup = client.Setup(
         model="models/gemini-3.8-live",
         input_audio_transcription=client.AudioTranscriptionConfig(),
@@ -68,7 +71,7 @@ async def _speak(session: LiveConnection, question: bytes, spoken_until: "asynci
 
 
 async def paced(pcm: bytes) -> AsyncIterator[tuple[int, bytes]]:
-    """Chunks of 20 ms (24 kHz s16le) when a microphone would have them, each with the offset of its end."""
+    """Chunks of 20 ms (16 kHz s16le) when a microphone would have them, each with the offset of its end."""
     began = time.monotonic()
     for start in range(0, len(pcm), _CHUNK):
         end = start + _CHUNK

@@ -118,12 +118,22 @@ class Pipe:
 
     def receive(self) -> dict[str, Any] | None:
         """The next message, or None when the server is gone."""
-        header = self._source.read(_LENGTH.size)
-        if len(header) < _LENGTH.size:
+        header = self._read(_LENGTH.size)
+        body = self._read(_LENGTH.unpack(header)[0]) if header is not None else None
+        if body is None:
             return None
-        body = self._source.read(_LENGTH.unpack(header)[0])
         message: dict[str, Any] = _decode(body)
         return message
+
+    def _read(self, size: int) -> bytes | None:
+        """Exactly ``size`` bytes: a pipe hands out what it has."""
+        pieces = bytearray()
+        while len(pieces) < size:
+            piece = self._source.read(size - len(pieces))
+            if not piece:
+                return None
+            pieces += piece
+        return bytes(pieces)
 
     def pending(self) -> bool:
         """Whether a message is waiting to be received."""
