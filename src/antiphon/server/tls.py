@@ -1,11 +1,11 @@
 """A certificate authority of one's own, and the server's certificate signed by it.
 
-Python's Live API clients always speak TLS, and phones give a page the microphone only over TLS, so the server makes what
-it needs on its first start. In its directory lie:
+Python's Live API clients always speak TLS, and phones give a page the microphone only over TLS, so the server makes
+what it needs on its first start. In its directory lie:
 
 - ``ca.pem``: the authority's certificate, to be trusted by phones and browsers. Made once, never replaced.
 - ``ca-key.pem``: the authority's key and, again, its certificate, so that both come to be in one step. Mode 0600.
-- ``server-N.pem``: a key and certificate of the server. A new one is made when names are added or the last one ends.
+- ``server-N.pem``: a key and certificate of the server. A new one is made when names are added or the last ends.
 - ``ca-bundle.pem``: certifi's bundle and ``ca.pem``, for ``SSL_CERT_FILE``, which replaces a client's own bundle.
 
 Files appear whole or not at all and the first one to appear stays, so several processes may start at once.
@@ -28,7 +28,7 @@ import certifi
 import idna
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from msgspec import Struct
 
 VALIDITY = timedelta(days=820)
@@ -41,6 +41,7 @@ ALWAYS = ("localhost", "127.0.0.1", "::1")
 """Names that every server certificate is for."""
 
 _CLOCK_SKEW = timedelta(days=1)
+_ATTEMPTS = 16  # of processes that start at once and want other names each
 _PRIVATE, _PUBLIC = 0o600, 0o644
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 _LEAF = re.compile(r"server-(\d+)\.pem")
@@ -62,12 +63,18 @@ class TlsFiles(Struct, frozen=True):
 
 
 class Leaf(Struct, frozen=True):
-    """A server certificate: its file, the names it is for, and its last moment."""
+    """A server certificate: its file and number, the names it is for, its first and last moment."""
 
     path: Path
+    number: int
     names: frozenset[str]
+    begins: datetime
     expires: datetime
     certificate: x509.Certificate
+
+    def serves(self, names: frozenset[str], now: datetime) -> bool:
+        """Whether it is for all ``names`` and will be for a while."""
+        return names <= self.names and self.begins <= now and self.expires - now > RENEWAL
 
 
 def ensure_tls(directory: Path, names: Sequence[str] = (), *, now: datetime | None = None) -> TlsFiles:
@@ -99,12 +106,12 @@ def leaves(directory: Path) -> list[Leaf]:
         TlsError: a file is damaged.
     """
     numbered = {int(found[1]): path for path in directory.glob("*.pem") if (found := _LEAF.fullmatch(path.name))}
-    return [_read_leaf(numbered[number]) for number in sorted(numbered, reverse=True)]
+    return [_read_leaf(numbered[number], number) for number in sorted(numbered, reverse=True)]
 
 
 def _normal(name: str) -> str:
     """A name as certificates spell it: international names encoded, addresses in their short form."""
-    bare = name.strip().strip("[]").lower()
+    bare = name.strip().strip("[]").partition("%")[0].lower()
     with contextlib.suppress(ValueError):
         return str(ipaddress.ip_address(bare))
     wildcard, host = ("*.", bare[2:]) if bare.startswith("*.") else ("", bare)
@@ -126,8 +133,8 @@ def _authority(directory: Path) -> trustme.CA:
     if not key.exists():
         if certificate.exists():
             raise TlsError(
-                f"{key} is missing, so nothing can be signed for {certificate}; restore it, or delete {certificate} to"
-                " get a new authority, which every device must then trust anew"
+                f"{key} is missing, so nothing can be signed; restore it, or delete {certificate} to get a new"
+                " authority, which every device must then trust anew"
             )
         made = _new_authority()
         _publish(key, made.private_key_pem.bytes() + made.cert_pem.bytes())
@@ -144,66 +151,68 @@ def _new_authority() -> trustme.CA:
 
 
 def _read_authority(path: Path) -> trustme.CA:
-    blocks = _blocks(path)
-    _warn_if_readable(path)
     try:
-        certificate = x509.load_pem_x509_certificate(blocks[b"CERTIFICATE"])
-        _check_key(blocks, certificate)
-        return trustme.CA.from_pem(blocks[b"CERTIFICATE"], _key_of(blocks))
-    except (KeyError, ValueError, TypeError) as error:
+        key, certificate = _read_pair(path)
+    except ValueError as error:
         raise TlsError(
-            f"{path} is damaged ({error}); restore it, or delete it and ca.pem beside it to get a new authority, which"
-            " every device must then trust anew"
+            f"{path} is damaged ({error}); restore it, or delete it and ca.pem beside it to get a new authority,"
+            " which every device must then trust anew"
         ) from error
+    return trustme.CA.from_pem(certificate.public_bytes(Encoding.PEM), key)
 
 
 def _leaf(directory: Path, authority: trustme.CA, names: frozenset[str], now: datetime) -> Path:
     """A certificate for all ``names``; made when there is none, by this process or one beside it."""
     issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
-    while True:
+    for _ in range(_ATTEMPTS):
         existing = leaves(directory)
         for leaf in existing:
-            if names <= leaf.names and leaf.expires - now > RENEWAL and _is_signed_by(leaf.certificate, issuer):
+            if leaf.serves(names, now) and _is_signed_by(leaf.certificate, issuer):
                 return leaf.path
-        newest = int(_LEAF.fullmatch(existing[0].path.name)[1]) if existing else 0  # type: ignore[index]
-        _publish(directory / f"server-{newest + 1}.pem", _issue(authority, names, now))
+        number = existing[0].number + 1 if existing else 1
+        _publish(directory / f"server-{number}.pem", _issue(authority, names, now))
+    raise TlsError(f"no certificate for {', '.join(sorted(names))} came to be in {directory}; start only one server")
 
 
 def _issue(authority: trustme.CA, names: frozenset[str], now: datetime) -> bytes:
     begin = now - _CLOCK_SKEW
     made = authority.issue_cert(
-        *sorted(names), organization_name="Antiphon", not_before=begin, not_after=begin + VALIDITY
+        *sorted(names),
+        organization_name="Antiphon",
+        organization_unit_name="Server",
+        not_before=begin,
+        not_after=begin + VALIDITY,
     )
     return made.private_key_and_cert_chain_pem.bytes()
 
 
-def _read_leaf(path: Path) -> Leaf:
-    blocks = _blocks(path)
-    _warn_if_readable(path)
+def _read_leaf(path: Path, number: int) -> Leaf:
     try:
-        certificate = x509.load_pem_x509_certificate(blocks[b"CERTIFICATE"])
-        _check_key(blocks, certificate)
+        _, certificate = _read_pair(path)
         alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (KeyError, ValueError, TypeError, x509.ExtensionNotFound) as error:
+    except (ValueError, x509.ExtensionNotFound) as error:
         raise TlsError(f"{path} is damaged ({error}); delete it, and a new one is made at the next start") from error
     addresses = map(str, alternative.get_values_for_type(x509.IPAddress))
     names = frozenset({*alternative.get_values_for_type(x509.DNSName), *addresses})
-    return Leaf(path, names, certificate.not_valid_after_utc, certificate)
+    return Leaf(path, number, names, certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate)
+
+
+def _read_pair(path: Path) -> tuple[bytes, x509.Certificate]:
+    """The key (PEM) and the certificate of a file that has both; ValueError says what is wrong with it."""
+    _warn_if_readable(path)
+    blocks = _blocks(path)
+    key = next((block for label, block in blocks.items() if label.endswith(b"PRIVATE KEY")), None)
+    if key is None or b"CERTIFICATE" not in blocks:
+        raise ValueError("a key or a certificate is missing")
+    certificate = x509.load_pem_x509_certificate(blocks[b"CERTIFICATE"])
+    if load_pem_private_key(key, password=None).public_key() != certificate.public_key():
+        raise ValueError("its key and its certificate do not belong together")
+    return key, certificate
 
 
 def _blocks(path: Path) -> dict[bytes, bytes]:
     """The PEM blocks of a file by their label."""
     return {found[1]: found[0] for found in _BLOCK.finditer(path.read_bytes())}
-
-
-def _key_of(blocks: dict[bytes, bytes]) -> bytes:
-    return next((block for label, block in blocks.items() if label.endswith(b"PRIVATE KEY")), b"")
-
-
-def _check_key(blocks: dict[bytes, bytes], certificate: x509.Certificate) -> None:
-    key = load_pem_private_key(_key_of(blocks), password=None)
-    if key.public_key() != certificate.public_key():
-        raise ValueError("its key and its certificate do not belong together")
 
 
 def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
