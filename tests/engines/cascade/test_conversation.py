@@ -163,7 +163,7 @@ async def test_manual_activity_reaches_the_recogniser(stage: Any) -> None:
     scene.conversation.send(Audio(bytes(1024), 16_000))
     scene.conversation.send(ActivityEnd())
     await scene.settle()
-    assert scene.events[0].text == "1 frames"
+    assert scene.events[0].text == "11 frames"
     await scene.aclose()
 
 

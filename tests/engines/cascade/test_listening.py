@@ -55,6 +55,11 @@ async def test_the_recogniser_hears_what_led_in(room: Room) -> None:
     assert len(room.recogniser.utterances[0].fed) == 10 * FRAME_BYTES
 
 
+async def test_silence_leads_in_where_there_was_no_sound(room: Room) -> None:
+    room.hear((VOICED, 2))
+    assert room.recogniser.utterances[0].fed == bytes(8 * FRAME_BYTES) + 2 * VOICED
+
+
 async def test_the_final_transcript_is_prepared_in_the_pause(room: Room) -> None:
     room.hear((VOICED, 10), (SILENT, 6))
     await room.settle()
@@ -64,7 +69,7 @@ async def test_the_final_transcript_is_prepared_in_the_pause(room: Room) -> None
     room.hear((SILENT, 9))
     await room.settle()
     assert utterance.finishes == 1
-    assert room.events[-1].text == "16 frames"
+    assert room.events[-1].text == "24 frames"
     assert utterance.closed
 
 
@@ -73,7 +78,7 @@ async def test_a_user_who_goes_on_is_heard_whole(room: Room) -> None:
     await room.settle()
     (utterance,) = room.recogniser.utterances
     assert utterance.finishes == 2
-    assert room.events[-1].text == "29 frames"
+    assert room.events[-1].text == "37 frames"
 
 
 async def test_finals_come_in_order_however_long_they_take(room: Room) -> None:
@@ -129,7 +134,7 @@ async def test_manual_activity_feeds_what_is_heard_in_between(ears: Any, recogni
     room.listener.end()
     room.hear((VOICED, 5))
     await room.settle()
-    assert room.events == [InputTranscript("7 frames", final=True)]
+    assert room.events == [InputTranscript("17 frames", final=True)]
     await room.listener.aclose()
 
 

@@ -13,7 +13,7 @@ from antiphon.audio.activity import (
     SpeechResumed,
     SpeechStarted,
 )
-from antiphon.audio.frames import FRAME_SAMPLES, RATE, frames_for
+from antiphon.audio.frames import FRAME_BYTES, FRAME_SAMPLES, RATE, frames_for
 from antiphon.audio.resample import Resampler
 from antiphon.engines.cascade.ears import Ears, activity_config
 from antiphon.engines.cascade.parts import Hypothesis, RecogniserBusy, Utterance
@@ -22,8 +22,8 @@ from antiphon.live.setup import ActivityDetection
 
 log = logging.getLogger("antiphon.cascade")
 
-LEAD_IN_MS = 320
-"""Sound before the onset that a recogniser needs to hear the first word (measured)."""
+LEAD_IN_FRAMES = frames_for(320)
+"""Sound before the onset that a recogniser needs to settle on the first words; silence, where there was none."""
 
 
 class Listener:
@@ -46,7 +46,7 @@ class Listener:
         self._transcriber = asyncio.create_task(self._transcribe())
         self._detector = ActivityDetector(activity_config(detection))
         look_back = 2 * frames_for(self._detector.config.prefix_padding_ms)
-        self._recent: deque[bytes] = deque(maxlen=max(frames_for(LEAD_IN_MS), look_back))
+        self._recent: deque[bytes] = deque(maxlen=max(LEAD_IN_FRAMES, look_back))
         self._fed_samples = 0
         self._flush_at: int | None = None
         self._ear = ears.attach(self._on_frame, self._detector.skip) if detection.automatic else None
@@ -65,6 +65,7 @@ class Listener:
     def begin(self) -> None:
         """The client says that the user begins to speak."""
         self._utterance = self._new_utterance()
+        self._utterance.feed(bytes(LEAD_IN_FRAMES * FRAME_BYTES))
 
     def end(self) -> None:
         """The client says that the user is done."""
@@ -133,8 +134,9 @@ class Listener:
 
     def _start_utterance(self, frames: int) -> None:
         self._utterance = self._new_utterance()
-        recent = list(self._recent)[-max(frames, frames_for(LEAD_IN_MS)) :]
-        self._utterance.feed(b"".join(recent))
+        wanted = max(frames, LEAD_IN_FRAMES)
+        recent = b"".join(list(self._recent)[-wanted:])
+        self._utterance.feed(recent.rjust(wanted * FRAME_BYTES, b"\0"))
 
     def _speculate(self) -> None:
         """Ask for the final transcript now: when the silence lasts, it is ready at the end of the turn."""

@@ -1,0 +1,43 @@
+"""Makes the pictures of the documentation from the real thing: ``python docs/images/make.py``."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from antiphon.testing import SPOKEN, Servers
+
+FOLDER = Path(__file__).parent
+WIDTH = 96
+SPEECH = SPOKEN["what_is_two_plus_three"]
+
+
+def main() -> None:
+    """Talk to a server and keep what the terminal showed."""
+    commands = (
+        ("antiphon talk --wav what_is_two_plus_three.wav", ["--wav", str(SPEECH.path)]),
+        (
+            'antiphon talk --text "My name is Alice." --text "What is my name?" --text "Convert ten miles to kilometers."',
+            ["--text", "My name is Alice.", "--text", "What is my name?", "--text", "Convert ten miles to kilometers."],
+        ),
+    )
+    screen = Console(record=True, width=WIDTH, file=Path(os.devnull).open("w"), force_terminal=True)
+    with Servers() as servers:
+        server = servers.start()
+        for shown, arguments in commands:
+            screen.print(f"[bold green]$[/] {shown}", highlight=False)
+            screen.print(Text.from_ansi(_run(["talk", "--url", server.url, *arguments])))
+    screen.save_svg(str(FOLDER / "talk.svg"), title="antiphon talk")
+
+
+def _run(arguments: list[str]) -> str:
+    environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH)}
+    command = [sys.executable, "-m", "antiphon", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from threading import Thread
+
+from antiphon.engines.cascade.process import WorkerProcess
+from antiphon.engines.cascade.sphinx.recogniser import WORKER
+from antiphon.engines.cascade.sphinx.worker import _WholeReads
+
+
+def test_a_message_that_arrives_in_pieces_is_read_whole() -> None:
+    source, sink = os.pipe()
+    body = bytes(range(256)) * 1_000
+
+    def write() -> None:
+        with os.fdopen(sink, "wb", buffering=0) as file:
+            for start in range(0, len(body), 9_999):
+                file.write(body[start : start + 9_999])
+
+    writer = Thread(target=write)
+    writer.start()
+    with _WholeReads(source) as reader:
+        assert reader.read(len(body)) == body
+        assert reader.read(1) == b""
+    writer.join()
+
+
+async def test_the_child_answers_in_order(speak: Callable[[str], bytes]) -> None:
+    worker = WorkerProcess(WORKER)
+    await worker.start()
+    pcm = speak("stop")
+    worker.send({"prepare": ["turn on the lights"]})
+    worker.send({"begin": ["turn on the lights"]})
+    worker.send({"sound": pcm})
+    worker.send({"finish": 7})
+    worker.send({"end": True})
+    worker.send({"begin": []})
+    worker.send({"finish": 8})
+    assert await worker.receive() == {"heard": len(pcm)}
+    assert await worker.receive() == {"text": "stop", "finish": 7}
+    assert await worker.receive() == {"text": "", "finish": 8}
+    await worker.aclose()
+    assert not worker.alive
+
+
+def test_without_pocketsphinx_the_remedy_is_named() -> None:
+    code = (
+        "import sys; sys.modules['pocketsphinx'] = None\n"
+        "from antiphon.engines.cascade.process import serve\n"
+        "from antiphon.engines.cascade.sphinx.worker import run\n"
+        "serve(run)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert b"pip install pocketsphinx" in result.stdout
+    assert b"error" in result.stdout
+    assert io.BytesIO(result.stdout).read(4) != b""
