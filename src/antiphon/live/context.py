@@ -22,11 +22,6 @@ class Context:
         """All turns so far."""
         return tuple(self._turns)
 
-    @property
-    def ends_with_user(self) -> bool:
-        """Whether the newest turn is the user's."""
-        return bool(self._turns) and self._turns[-1].role == "user"
-
     def append(self, turn: Turn, tokens: Tokens | None = None) -> None:
         """Add a turn; ``tokens`` are given where its words do not tell them, as for speech."""
         self._turns.append(turn)

@@ -1,6 +1,5 @@
 """What was said so far: the turns of a conversation, as an engine's language model reads them."""
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -67,8 +66,3 @@ def user(text: str) -> Turn:
 def model(text: str) -> Turn:
     """A model turn of words."""
     return Turn("model", (Words(text),))
-
-
-def transcript(history: Iterable[Turn]) -> str:
-    """The words of ``history``, one line a turn, for logs and failure messages."""
-    return "\n".join(f"{turn.role}: {turn.text}" for turn in history if turn.text)

@@ -17,6 +17,7 @@ class FakeEar:
         self._on_frame = on_frame
         self._rest = b""
         self.closed = False
+        self.dropped_ms = 0
 
     def feed(self, pcm: bytes) -> None:
         self._rest += pcm

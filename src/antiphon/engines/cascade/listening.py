@@ -87,6 +87,8 @@ class Listener:
         """Stop listening and give the recogniser back."""
         if self._ear is not None:
             self._ear.close()
+            if self._ear.dropped_ms:
+                log.warning("%d ms of input were dropped: more came than could be listened to", self._ear.dropped_ms)
         self._transcriber.cancel()
         await asyncio.gather(self._transcriber, return_exceptions=True)
         while not self._ended.empty():
