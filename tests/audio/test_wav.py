@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.audio.wav import Sound, WavError, read_wav, wav_bytes, write_wav
+from antiphon.audio.wav import Sound, WavError, read_wav, write_wav
+
+
+def wav_bytes(pcm: bytes, rate: int) -> bytes:
+    """A whole WAV file."""
+    file = io.BytesIO()
+    write_wav(file, pcm, rate)
+    return file.getvalue()
 
 
 def wav_file(data: bytes, channels: int = 1, width: int = 2, rate: int = 16_000) -> io.BytesIO:

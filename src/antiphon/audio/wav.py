@@ -1,6 +1,5 @@
 """WAV files: any number of channels and any integer width in, mono 16-bit in and out."""
 
-import io
 import wave
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -56,17 +55,6 @@ def write_wav(target: WavSource, pcm: bytes, rate: int) -> None:
         file.setsampwidth(_pcm.SAMPLE_BYTES)
         file.setframerate(rate)
         file.writeframes(pcm)
-
-
-def wav_bytes(pcm: bytes, rate: int) -> bytes:
-    """Mono 16-bit ``pcm`` as a whole WAV file.
-
-    Raises:
-        ValueError: ``pcm`` ends in the middle of a sample.
-    """
-    file = io.BytesIO()
-    write_wav(file, pcm, rate)
-    return file.getvalue()
 
 
 def _openable(source: WavSource) -> str | BinaryIO:
