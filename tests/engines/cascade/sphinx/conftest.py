@@ -23,8 +23,8 @@ def run(pipe):
     heard, phrases = [], []
     while (request := pipe.receive()) is not None:
         match request:
-            case {"begin": phrases}:
-                heard = []
+            case {"begin": phrases, "mean": mean}:
+                heard = [mean] if mean else []
             case {"prepare": prepared}:
                 with open(os.environ["FAKE_LOG"], "a") as log:
                     print(*prepared, file=log)
@@ -37,7 +37,8 @@ def run(pipe):
                 heard.append(sound.decode())
                 pipe.send({"heard": len(sound)})
             case {"finish": number}:
-                pipe.send({"text": " ".join([*phrases, *heard]), "finish": number})
+                learnt = "learnt" if "long" in heard else ""
+                pipe.send({"text": " ".join([*phrases, *heard]), "finish": number, "mean": learnt})
 
 serve(run)
 '''

@@ -96,7 +96,7 @@ def test_equal_slots_move_apart() -> None:
 
 
 def test_a_phrase_heard_more_often_weighs_more() -> None:
-    weights = {words: weight for words, weight in everyday()}
+    weights = dict(everyday())
     assert weights["yes",] > 5 * weights["absolutely",]
 
 

@@ -159,6 +159,16 @@ async def test_a_context_is_prepared_once_by_an_idle_recogniser(fake_worker: str
         assert (tmp_path / "log").read_text() == "be kind\n"
 
 
+async def test_a_session_learns_its_sound_and_no_other_does(fake_worker: str) -> None:
+    async with running(fake_worker) as recogniser:
+        mine, other = recogniser.context(""), recogniser.context("")
+        assert await say(recogniser, "long", context=mine) == "long"
+        assert await say(recogniser, "short", context=mine) == "learnt short"
+        assert await say(recogniser, "again", context=mine) == "learnt again"
+        assert await say(recogniser, "short", context=other) == "short"
+        assert await say(recogniser, "short") == "short"
+
+
 async def test_preparing_waits_for_the_utterance_being_heard(fake_worker: str, tmp_path: Path) -> None:
     async with running(fake_worker) as recogniser:
         utterance = speaking(recogniser, "a")

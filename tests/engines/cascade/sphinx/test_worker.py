@@ -1,4 +1,3 @@
-import io
 import os
 import subprocess
 import sys
@@ -32,15 +31,15 @@ async def test_the_child_answers_in_order(speak: Callable[[str], bytes]) -> None
     await worker.start()
     pcm = speak("stop")
     worker.send({"prepare": ["turn on the lights"]})
-    worker.send({"begin": ["turn on the lights"]})
+    worker.send({"begin": ["turn on the lights"], "mean": ""})
     worker.send({"sound": pcm})
     worker.send({"finish": 7})
     worker.send({"end": True})
-    worker.send({"begin": []})
+    worker.send({"begin": [], "mean": ""})
     worker.send({"finish": 8})
     assert await worker.receive() == {"heard": len(pcm)}
-    assert await worker.receive() == {"text": "stop", "finish": 7}
-    assert await worker.receive() == {"text": "", "finish": 8}
+    assert await worker.receive() == {"text": "stop", "finish": 7, "mean": ""}
+    assert await worker.receive() == {"text": "", "finish": 8, "mean": ""}
     await worker.aclose()
     assert not worker.alive
 
@@ -55,4 +54,3 @@ def test_without_pocketsphinx_the_remedy_is_named() -> None:
     result = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, check=True)
     assert b"pip install pocketsphinx" in result.stdout
     assert b"error" in result.stdout
-    assert io.BytesIO(result.stdout).read(4) != b""
