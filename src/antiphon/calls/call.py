@@ -63,17 +63,25 @@ class Call:
     async def ended(self) -> None:
         """Wait until the session is closed and everything it started has ended."""
         await self._closed.wait()
+        if self.outbox.dropped_bytes:
+            log.warning("%s: %d bytes of speech were dropped: the client read too slowly", self.id, self.outbox.dropped_bytes)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._conversation is not None:
-            await self._conversation.aclose()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:
+            if self._conversation is not None:
+                await self._conversation.aclose()
 
     def _tell(self, effect: Tell) -> None:
         assert self._conversation is not None
         if type(effect.event) is Interrupt:
             self.outbox.forget_speech_before(effect.event.generation)
-        self._conversation.send(effect.event)
+        try:
+            self._conversation.send(effect.event)
+        except Exception as error:
+            # After the other effects of the same event: one of them may be the close.
+            asyncio.get_running_loop().call_soon(self._fail, error)
 
     def _charge(self, effect: Charge) -> None:
         log.info(
@@ -113,8 +121,14 @@ class Call:
         try:
             await work
         except Exception as error:
-            log.exception("%s: the engine failed", self.id)
-            self.receive(Failure("the engine failed; the log of the server has it", detail=repr(error)))
+            self._fail(error)
+        finally:
+            # However the engine's side ended: unless the session is closed already, there is nobody left to answer.
+            self.receive(Failure("the engine ended the conversation"))
+
+    def _fail(self, error: Exception) -> None:
+        log.error("%s: the engine failed", self.id, exc_info=error)
+        self.receive(Failure("the engine failed; the log of the server has it", detail=repr(error)))
 
     def _arm(self) -> None:
         """Wake the session at its deadline. A timer that fires too early is set again then."""

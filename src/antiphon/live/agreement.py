@@ -180,7 +180,7 @@ def _unused(wanted: client.Setup) -> Iterator[str]:
 
 def _set(message: client.Wire, names: tuple[str, ...]) -> Iterator[str]:
     spelled = dict(zip(message.__struct_fields__, message.__struct_encode_fields__, strict=True))
-    return (spelled[name] for name in names if getattr(message, name) not in (None, False, [], UNSET))
+    return (spelled[name] for name in names if getattr(message, name) not in (None, False, "", [], UNSET))
 
 
 def _parts(content: client.Content, field: str, ignored: list[str]) -> Iterator[Part]:

@@ -74,7 +74,7 @@ async def open_session(
             url, additional_headers=headers, ssl=tls, compression=None, max_size=16 << 20, proxy=None
         )
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
-        raise LiveError(f"{base_url} does not answer: {error}") from error
+        raise LiveError(f"{base_url} does not answer: {error}; is `antiphon serve` running there?") from error
     async with socket:
         connection = LiveConnection(socket)
         await connection.send(setup)

@@ -37,7 +37,8 @@ class Keys:
 def credential(scope: Scope) -> str:
     """What a request shows: Authorization, ``access_token``, ``x-goog-api-key`` or ``key``, in that order."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    # JavaScript clients paste the key into the query as it is, and a key may hold a plus sign.
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1").replace("+", "%2B"))
     scheme, _, authorization = headers.get("authorization", "").partition(" ")
     shown = (
         authorization.strip() if scheme.lower() in ("bearer", "token") else "",

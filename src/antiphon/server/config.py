@@ -1,6 +1,7 @@
 """What an owner can set, from a TOML file and the command line."""
 
 import ipaddress
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         positive = ("recognisers", "max_sessions", "max_message_bytes", "write_timeout")
         for name in positive:
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
+        for name in ("recogniser_wait", "drain"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must not be negative")
         for name in ("port", "tls_port"):
             if not 0 <= (getattr(self, name) or 0) <= 65_535:
                 raise ValueError(f"{name} must be 0 to 65535")
@@ -92,6 +96,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _path(kind: type, value: Any) -> Any:
-    if kind is Path and isinstance(value, str | Path):
-        return Path(value).expanduser()
-    raise NotImplementedError(f"cannot read {kind.__name__}")
+    if kind is not Path:
+        raise NotImplementedError(f"cannot read {kind.__name__}")
+    if not isinstance(value, str | Path):
+        raise ValueError(f"Expected a path, got {type(value).__name__}")
+    return Path(value).expanduser()

@@ -88,8 +88,8 @@ class LiveDoor:
 
     def _take(self, call: Call, frame: Frame) -> None:
         try:
-            if len(frame) > self._max_message_bytes:
-                reason = f"{len(frame)} bytes exceed the {self._max_message_bytes} of this server"
+            if (size := _size(frame)) > self._max_message_bytes:
+                reason = f"{size} bytes exceed the {self._max_message_bytes} of this server"
                 raise Refusal("message", reason, "send smaller chunks", CloseCode.TOO_BIG)
             message, ignored = decode_client(frame)
         except Refusal as refusal:
@@ -102,11 +102,12 @@ class LiveDoor:
     async def _write(self, call: Call, send: Send, scope: Scope) -> None:
         """Write what the call sends until it hangs up, the client leaves or stops reading."""
         try:
-            item = None
-            while type(item) is not Hangup:
-                item = await call.outbox.get()
+            while True:
+                frame = self._frame(await call.outbox.get(), call)
                 async with asyncio.timeout(self._write_timeout):
-                    await send(self._frame(item, call))
+                    await send(frame)
+                if frame["type"] == "websocket.close":
+                    return
         except TimeoutError:
             reason = f"the client read nothing for {self._write_timeout:g} s"
             call.receive(Failure(reason, CloseCode.POLICY))
@@ -122,8 +123,18 @@ class LiveDoor:
             frame = encode_audio(item.pcm) if isinstance(item, SendSpeech) else encode_server(item)
             return {"type": "websocket.send", "bytes": frame}
         except FrameTooLargeError as error:
-            call.receive(Failure(str(error)))
-            return _close(CloseCode.INTERNAL, str(error))
+            reason = str(error)
+        except Exception:
+            # An engine may hand over what JSON cannot carry: in the arguments of a function, say.
+            log.exception("%s: a message could not be encoded", call.id)
+            reason = "internal error; the log of the server has it"
+        call.receive(Failure(reason))
+        return _close(CloseCode.INTERNAL, reason)
+
+
+def _size(frame: Frame) -> int:
+    """Bytes of a frame as they travelled; nearly all text is ASCII, which need not be encoded to know."""
+    return len(frame if isinstance(frame, bytes) or frame.isascii() else frame.encode())
 
 
 def _close(code: int, reason: str) -> Message:

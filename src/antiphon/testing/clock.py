@@ -67,7 +67,7 @@ class VirtualClock:
             when, _, timer = heapq.heappop(self._timers)
             self._now = max(self._now, when)
             timer.fire()
-        self._now = end
+        self._now = max(self._now, end)
 
 
 class _Timer:
@@ -91,6 +91,8 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 def _report(done: "Future[None]", work: Callable[[float], None], seconds: float) -> None:
     try:
-        done.set_result(work(seconds))
+        work(seconds)
     except BaseException as error:
         done.set_exception(error)
+    else:
+        done.set_result(None)

@@ -1,0 +1,85 @@
+"""``GET /{version}/models``: for any version, below any prefix, in the shapes that clients read."""
+
+from typing import Any
+
+import pytest
+
+BASES = ["/v1", "/v1beta", "/v1alpha", "//v1beta", "/gemini/v1", "/deep/er/v1beta"]
+PAGE = {
+    "name",
+    "displayName",
+    "description",
+    "version",
+    "inputTokenLimit",
+    "outputTokenLimit",
+    "supportedGenerationMethods",
+    "thinking",
+}
+
+
+async def test_the_list_is_the_same_wherever_it_is_asked_for(server: Any, get: Any) -> None:
+    for base in BASES:
+        response = await get(server.url + base + "/models")
+        assert response.status_code == 200, base
+        assert [model["name"] for model in response.json()["models"]] == [
+            "models/gemini-2.5-flash-native-audio-preview-12-2025",
+            "models/gemini-3.1-flash-live-preview",
+            "models/gemini-3.8-live",
+            "models/gemini-3.8-live-extended-thinking",
+        ]
+
+
+async def test_every_record_is_whole_and_says_that_it_is_live(server: Any, get: Any) -> None:
+    for model in (await get(server.url + "/v1/models")).json()["models"]:
+        assert set(model) == PAGE
+        assert model["supportedGenerationMethods"] == ["bidiGenerateContent"]
+        assert model["inputTokenLimit"] > 0
+        assert (await get(f"{server.url}/v1/{model['name']}")).json() == model
+
+
+async def test_one_model_is_found_wherever_it_is_asked_for(server: Any, get: Any) -> None:
+    for base in BASES:
+        response = await get(server.url + base + "/models/gemini-3.8-live")
+        assert response.json()["name"] == "models/gemini-3.8-live", base
+
+
+async def test_a_publisher_path_and_a_retired_name_find_their_model(server: Any, get: Any) -> None:
+    vertex = await get(server.url + "/v1beta1/publishers/google/models/gemini-3.8-live")
+    assert vertex.json()["name"] == "models/gemini-3.8-live"
+    retired = await get(server.url + "/v1/models/gemini-2.0-flash-live-001")
+    assert retired.json()["name"] == "models/gemini-2.5-flash-native-audio-preview-12-2025"
+
+
+async def test_an_unknown_model_is_named_with_those_there_are(server: Any, get: Any) -> None:
+    response = await get(server.url + "/v1/models/gpt-4")
+    assert response.status_code == 404
+    error = response.json()["error"]
+    assert (error["code"], error["status"]) == (404, "NOT_FOUND")
+    assert error["message"].startswith("models/gpt-4 is not found; this server has gemini-2.5")
+
+
+class TestKeys:
+    @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/gemini-3.8-live", "/v1/models/none"])
+    async def test_without_a_key_nothing_is_told(self, serve: Any, get: Any, path: str) -> None:
+        server = await serve(keys=("s3cret",))
+        response = await get(server.url + path)
+        assert response.status_code == 401
+        assert response.json() == {
+            "error": {
+                "code": 401,
+                "message": "no API key was sent; send x-goog-api-key or ?key=",
+                "status": "UNAUTHENTICATED",
+            }
+        }
+
+    async def test_a_wrong_key_is_told_so(self, serve: Any, get: Any) -> None:
+        server = await serve(keys=("s3cret",))
+        response = await get(server.url + "/v1/models?key=wrong")
+        assert response.status_code == 401
+        assert response.json()["error"]["message"].startswith("API key not valid")
+
+    async def test_a_key_is_taken_wherever_clients_put_it(self, serve: Any, get: Any) -> None:
+        server = await serve(keys=("s3cret",))
+        assert (await get(server.url + "/v1/models?key=s3cret")).status_code == 200
+        for headers in ({"x-goog-api-key": "s3cret"}, {"Authorization": "Bearer s3cret"}):
+            assert (await get(server.url + "/v1/models", headers=headers)).status_code == 200
