@@ -36,7 +36,7 @@ def test_a_history_handed_out_does_not_change() -> None:
 
 def test_rates() -> None:
     assert [text_tokens(n) for n in (0, 1, 4, 5)] == [0, 1, 1, 2]
-    assert [audio_tokens(s) for s in (0.0, 0.01, 1.0)] == [0, 1, 25]
+    assert [audio_tokens(s) for s in (0.0, 0.01, 1.0, 0.1 + 0.2 + 0.3)] == [0, 1, 25, 15]
 
 
 def test_usage_as_clients_read_it() -> None:

@@ -64,7 +64,8 @@ class Call:
         """Wait until the session is closed and everything it started has ended."""
         await self._closed.wait()
         if self.outbox.dropped_bytes:
-            log.warning("%s: %d bytes of speech were dropped: the client read too slowly", self.id, self.outbox.dropped_bytes)
+            dropped = self.outbox.dropped_bytes
+            log.warning("%s: %d bytes of speech were dropped: the client read too slowly", self.id, dropped)
         for task in self._tasks:
             task.cancel()
         try:

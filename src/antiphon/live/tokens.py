@@ -62,5 +62,5 @@ def text_tokens(characters: int) -> int:
 
 
 def audio_tokens(seconds: float) -> int:
-    """Tokens of so much audio."""
-    return math.ceil(seconds * AUDIO_TOKENS_PER_SECOND)
+    """Tokens of so much audio; what is only the noise of adding floats does not make another one."""
+    return math.ceil(round(seconds * AUDIO_TOKENS_PER_SECOND, 6))
