@@ -47,9 +47,7 @@ class CascadeConversation:
         self._brain = brain
         self._voice = voice
         self._events: asyncio.Queue[ModelEvent] = asyncio.Queue()
-        self._listener = Listener(
-            setup.detection, ears, lambda: recogniser.utterance(context), self._events.put_nowait
-        )
+        self._listener = Listener(setup.detection, ears, lambda: recogniser.utterance(context), self._events.put_nowait)
         self._reply: asyncio.Task[None] | None = None
         self._ended_replies: set[asyncio.Task[None]] = set()
         self._generation = 0

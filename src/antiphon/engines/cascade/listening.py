@@ -183,5 +183,3 @@ def _retrieve(task: "asyncio.Task[Hypothesis]") -> None:
     """Look at a result nobody wants, so that its failure is not reported as overlooked."""
     if not task.cancelled():
         task.exception()
-
-

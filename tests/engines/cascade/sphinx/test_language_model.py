@@ -2,7 +2,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.engines.cascade.sphinx.language_model import END, START, Background, Ngram, WittenBell, arpa, merged
@@ -95,6 +95,7 @@ def test_counts_of_the_header_hold(background: Background) -> None:
         assert f"ngram {order}={sum(len(ngram) == order for ngram in probabilities)}\n" in text
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(

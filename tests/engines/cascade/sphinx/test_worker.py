@@ -1,29 +1,9 @@
-import os
 import subprocess
 import sys
 from collections.abc import Callable
-from threading import Thread
 
 from antiphon.engines.cascade.process import WorkerProcess
 from antiphon.engines.cascade.sphinx.recogniser import WORKER
-from antiphon.engines.cascade.sphinx.worker import _WholeReads
-
-
-def test_a_message_that_arrives_in_pieces_is_read_whole() -> None:
-    source, sink = os.pipe()
-    body = bytes(range(256)) * 1_000
-
-    def write() -> None:
-        with os.fdopen(sink, "wb", buffering=0) as file:
-            for start in range(0, len(body), 9_999):
-                file.write(body[start : start + 9_999])
-
-    writer = Thread(target=write)
-    writer.start()
-    with _WholeReads(source) as reader:
-        assert reader.read(len(body)) == body
-        assert reader.read(1) == b""
-    writer.join()
 
 
 async def test_the_child_answers_in_order(speak: Callable[[str], bytes]) -> None:

@@ -117,13 +117,13 @@ class Decoders:
                 nothing is decoded until there is enough sound to measure it.
         """
         self.end()
-        self._mean = mean
+        self._subtracted = mean
         self._models.activate(phrases)
 
     def feed(self, pcm: bytes) -> None:
         """Hear more sound."""
         self._waiting += self._dithered(pcm)
-        if self._mean or len(self._waiting) >= _MEASURE_SECONDS * INPUT_RATE * 2:
+        if self._subtracted or len(self._waiting) >= _MEASURE_SECONDS * INPUT_RATE * 2:
             self._hear_waiting()
 
     def read(self) -> str:
@@ -152,11 +152,11 @@ class Decoders:
         self._waiting = b""
         self._segment = bytearray()
         self._said: list[str] = []
-        self._mean = ""
+        self._subtracted = ""
         self.mean = ""
         """The cepstral mean learnt from the utterance; empty while there was too little sound."""
-        self._listening = False
-        self._heard_samples = 0
+        self._listening: bool = False
+        self._heard_samples: int = 0
 
     def _dithered(self, pcm: bytes) -> bytes:
         """Sound with the faint noise of any real room: without it, synthetic speech has silences no model knows."""
@@ -167,8 +167,8 @@ class Decoders:
 
     def _hear_waiting(self) -> None:
         waiting, self._waiting = self._waiting, b""
-        if waiting and not self._mean:
-            self._mean = self._meter.mean(waiting)
+        if waiting and not self._subtracted:
+            self._subtracted = self._meter.mean(waiting)
         for start in range(0, len(waiting), _CHUNK_BYTES):
             self._hear(waiting[start : start + _CHUNK_BYTES])
 
@@ -186,7 +186,7 @@ class Decoders:
     def _start(self) -> None:
         """Begin to listen, or begin again where the segment was concluded too early: all of it is heard once more."""
         for decoder in self._pair:
-            decoder.set_cmn(self._mean)
+            decoder.set_cmn(self._subtracted)
             _start(decoder)
             if self._segment:
                 decoder.process_raw(bytes(self._segment))

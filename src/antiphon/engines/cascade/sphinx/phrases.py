@@ -122,7 +122,7 @@ def _fill(phrase: str, slots: Sequence[Sequence[str]], index: int) -> str:
     return _SLOT.sub(lambda _: next(words), phrase)
 
 
-def context_phrases(system_instruction: str, tools: tuple[Tool, ...], extra: Sequence[str] = ()) -> RecognitionContext:
+def context_phrases(system_instruction: str, tools: Sequence[Tool], extra: Sequence[str] = ()) -> RecognitionContext:
     """What an application lets one expect its users to say.
 
     Args:

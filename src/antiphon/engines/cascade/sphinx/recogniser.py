@@ -136,13 +136,13 @@ class SphinxRecogniser:
         self._serve_line()
 
     def context(
-        self, system_instruction: str, tools: tuple[Tool, ...] = (), extra: Sequence[str] = ()
+        self, system_instruction: str, tools: Sequence[Tool] = (), phrases: Sequence[str] = ()
     ) -> SphinxContext:
         """What an application lets one expect its users to say, for one session; a model is being prepared.
 
         The context also remembers what the session's microphone sounds like: give each session its own.
         """
-        context = SphinxContext(context_phrases(system_instruction, tools, extra).phrases)
+        context = SphinxContext(context_phrases(system_instruction, tools, phrases).phrases)
         self.prepare(context)
         return context
 
