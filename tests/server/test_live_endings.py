@@ -150,6 +150,7 @@ class TestNotReading:
             tracemalloc.stop()
         assert descriptors() < connections, "the server's side is closed although the client's is not"
         assert "the client read nothing for 0.5 s" in caplog.text
+        assert "bytes of speech were dropped: the client read too slowly" in caplog.text
         assert peak - before > 3_000_000, "the speech did wait"
         assert after - before < 500_000, "and does no more"
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from antiphon import __version__
 from antiphon.cli import doctor as doctoring
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         app()
     except (ConfigError, EngineUnavailable, LiveError) as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

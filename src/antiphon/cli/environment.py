@@ -3,6 +3,8 @@
 import os
 import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 from msgspec import Struct
@@ -61,10 +63,19 @@ def local_url(data_dir: Path) -> str:
 
 def exports(address: Address) -> dict[str, str]:
     """The environment of an unmodified client."""
-    values = {"GOOGLE_GEMINI_BASE_URL": address.tls_url or address.url}
+    values = {"GOOGLE_GEMINI_BASE_URL": address.tls_url or address.url, **_past_proxies(address)}
     if address.tls_url and address.ca_bundle and address.ca:
         values |= {"SSL_CERT_FILE": address.ca_bundle, "NODE_EXTRA_CA_CERTS": address.ca}
     return values
+
+
+def _past_proxies(address: Address) -> dict[str, str]:
+    """What keeps clients from looking for this server behind the proxy that the environment names, if it does."""
+    host, proxies = urlsplit(address.url).hostname or "", getproxies()
+    if not proxies.keys() & {"http", "https", "all"} or proxy_bypass(host):
+        return {}
+    spared = ",".join(filter(None, (host, proxies.get("no", ""))))
+    return {"NO_PROXY": spared, "no_proxy": spared}
 
 
 def describe(data_dir: Path, as_json: bool = False) -> str:

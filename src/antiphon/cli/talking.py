@@ -10,6 +10,7 @@ import certifi
 import msgspec
 from msgspec import Struct
 from rich.console import Console
+from rich.markup import escape
 
 from antiphon.audio.wav import WavError, read_wav, write_wav
 from antiphon.cli.microphone import Microphone, Player
@@ -20,6 +21,8 @@ from antiphon.wire.gemini.server import ServerContent, ServerMessage
 OUTPUT_RATE = 24_000
 CHUNK_SECONDS = 0.02
 SILENCE_AFTER_FILE = 2.0
+PATIENCE = 10.0
+"""Seconds after a file was spoken in which something must come back."""
 
 
 class Wish(Struct, frozen=True):
@@ -52,6 +55,8 @@ async def talk(wish: Wish) -> None:
     Raises:
         LiveError: the server cannot be reached or ended the session, or a file cannot be used.
     """
+    if not wish.url.startswith(("http://", "https://")):
+        raise LiveError(f"--url {wish.url}: give a base URL such as http://localhost:8080")
     tls = ssl.create_default_context(cafile=certifi.where()) if wish.url.startswith("https") else None
     if tls is not None:
         tls.load_default_certs()
@@ -82,7 +87,7 @@ class Talk:
     async def type(self, texts: tuple[str, ...]) -> None:
         """Say each text and wait for its answer."""
         for text in texts:
-            self._console.print(f"[bold]you[/]   {text}", highlight=False)
+            self._console.print(f"[bold]you[/]   {escape(text)}", highlight=False)
             self._exchange.heard = text
             self._last_sound = time.monotonic()
             await self._session.send(client.RealtimeInput(text=text))
@@ -95,11 +100,17 @@ class Talk:
         except (OSError, WavError) as error:
             raise LiveError(f"{path}: {error}") from error
         speaking = asyncio.create_task(self._send_paced(sound.pcm, sound.rate))
+        answering = asyncio.create_task(self._until_turn_complete())
         try:
-            await self._until_turn_complete()
+            await asyncio.wait({speaking, answering}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answering}, timeout=PATIENCE)
+            if not answering.done() and self._exchange == Exchange():
+                raise LiveError(f"{path}: no answer came; is there speech in it?")
+            await answering
         finally:
             speaking.cancel()
-            await asyncio.gather(speaking, return_exceptions=True)
+            answering.cancel()
+            await asyncio.gather(speaking, answering, return_exceptions=True)
 
     async def use_microphone(self) -> None:
         """Listen and play until the user presses Ctrl-C."""
@@ -119,7 +130,7 @@ class Talk:
         """Write what was asked for at the end."""
         if self._wish.out is not None:
             write_wav(self._wish.out, bytes(self._answer), OUTPUT_RATE)
-            self._console.print(f"answer written to {self._wish.out}", style="dim", highlight=False)
+            self._console.print(f"answer written to {escape(str(self._wish.out))}", style="dim", highlight=False)
         if self._wish.as_json:
             print(msgspec.json.encode({"turns": self._exchanges}).decode())
 
@@ -156,13 +167,13 @@ class Talk:
         if message.tool_call is not None:
             names = [call.name for call in message.tool_call.function_calls]
             self._exchange.tool_calls += names
-            self._console.print(f"[magenta]call[/]  {', '.join(names)}", highlight=False)
+            self._console.print(f"[magenta]call[/]  {escape(', '.join(names))}", highlight=False)
 
     def _show_content(self, content: ServerContent) -> None:
         exchange = self._exchange
         if content.input_transcription is not None:
             exchange.heard += content.input_transcription.text
-            self._console.print(f"[bold]you[/]   {content.input_transcription.text}", highlight=False)
+            self._console.print(f"[bold]you[/]   {escape(content.input_transcription.text)}", highlight=False)
         if content.model_turn is not None:
             self._take_answer(content.model_turn)
         if content.output_transcription is not None:
@@ -189,7 +200,7 @@ class Talk:
         self._exchanges.append(exchange)
         delay = f"  [dim]{exchange.delay * 1000:.0f} ms[/]" if exchange.delay is not None else ""
         mark = "  [yellow]interrupted[/]" if exchange.interrupted else ""
-        self._console.print(f"[bold cyan]model[/] {exchange.answer}{delay}{mark}", highlight=False)
+        self._console.print(f"[bold cyan]model[/] {escape(exchange.answer)}{delay}{mark}", highlight=False)
 
 
 def _setup(wish: Wish) -> client.Setup:

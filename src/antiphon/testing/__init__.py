@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SPOKEN", "RunningServer", "Servers", "Spoken", "VirtualClock"]
 
-_HOMES = {"VirtualClock": "clock", "RunningServer": "server", "Servers": "server", "SPOKEN": "spoken", "Spoken": "spoken"}
+_HOMES = {
+    "VirtualClock": "clock",
+    "RunningServer": "server",
+    "Servers": "server",
+    "SPOKEN": "spoken",
+    "Spoken": "spoken",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,9 @@
 """pytest fixtures: a real server for your tests, with nothing to install or to download.
 
-    @pytest.mark.antiphon(script="answers.yaml")
-    async def test_my_agent(antiphon_server):
-        client = genai.Client()          # the environment already points at the server
-        ...
+@pytest.mark.antiphon(script="answers.yaml")
+async def test_my_agent(antiphon_server):
+    client = genai.Client()          # the environment already points at the server
+    ...
 """
 
 from collections.abc import Iterator

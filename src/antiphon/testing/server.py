@@ -1,22 +1,20 @@
 """Real servers for tests: in this process, on free ports, with TLS, with answers from a script."""
 
 import asyncio
+import os
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-
-import msgspec
 
 from antiphon.engines.cascade.brain import BuiltinBrain, ScriptBrain
 from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.engines.cascade.espeak.voice import EspeakVoice
 from antiphon.engines.cascade.parts import Brain
 from antiphon.engines.cascade.sphinx.recogniser import SphinxRecogniser
-from antiphon.live.policy import Policy
-from antiphon.server.config import Config
+from antiphon.server.config import load_config
 from antiphon.server.running import Server
 from antiphon.testing.clock import VirtualClock
 
@@ -51,12 +49,16 @@ class RunningServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment that points unmodified google-genai clients here."""
+        """The environment that points unmodified google-genai clients here, past any proxy."""
+        spared = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        no_proxy = ",".join(filter(None, ("localhost", spared)))
         return {
             "GOOGLE_GEMINI_BASE_URL": self.tls_url,
             "SSL_CERT_FILE": str(self.ca_bundle),
             "NODE_EXTRA_CA_CERTS": str(self.ca),
-            "GOOGLE_API_KEY": "local",
+            "GOOGLE_API_KEY": next(iter(self._server.config.keys), "local"),
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
         }
 
 
@@ -97,22 +99,22 @@ class Servers:
         *,
         pace_turns: bool = True,
         virtual_time: bool = False,
+        session: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> RunningServer:
         """Start a server.
 
         ``script`` is a YAML file, or its text, that says what to answer; without it the built-in brain answers.
         ``pace_turns=False`` ends turns at once instead of when their speech has played out. ``virtual_time`` lets
-        ``server.clock.advance(seconds)`` reach the server's limits. ``settings`` are those of a configuration file.
+        ``server.clock.advance(seconds)`` reach the server's limits, the end of a turn among them. ``session`` and
+        ``settings`` are those of a configuration file.
 
         Raises:
             ScriptError: the script is wrong; the message names the line.
+            ConfigError: a setting is unknown or wrong.
         """
-        session = msgspec.structs.replace(settings.pop("session", Policy()), pace_turns=pace_turns)
-        config = Config(
-            **{"port": 0, "tls_port": 0, "data_dir": Path(self._folder.name), "drain": 0.0, **settings},
-            session=session,
-        )
+        ours = {"port": 0, "tls_port": 0, "data_dir": Path(self._folder.name), "drain": 0.0}
+        config = load_config(None, {**ours, **settings, "session": {"pace_turns": pace_turns, **(session or {})}})
         engine = CascadeEngine(self._recogniser, self._brain(script), self._voice, borrows_models=True)
         clock = VirtualClock(self._loop) if virtual_time else None
         server = Server(config, engine, clock)

@@ -45,7 +45,5 @@ class Spoken(Struct, frozen=True):
 
 
 _FOLDER = Path(str(resources.files("antiphon.testing"))) / "speech"
-SPOKEN = {
-    name: Spoken(text, _FOLDER / f"{name}.wav") for name, text in zip(_NAMES, _TEXTS, strict=True)
-}
+SPOKEN = {name: Spoken(text, _FOLDER / f"{name}.wav") for name, text in zip(_NAMES, _TEXTS, strict=True)}
 """All sentences, by name."""
