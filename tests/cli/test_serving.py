@@ -91,6 +91,7 @@ class TestEnd:
             while not (await session.receive()).go_away:
                 pass
             assert await asyncio.to_thread(started.stop, signal.SIGINT) == 130
+            assert await _rest(session) == ["None"]
 
     def test_nothing_outlives_a_server_that_is_killed(self, started: Any) -> None:
         children = psutil.Process(started.process.pid).children(recursive=True)

@@ -64,7 +64,7 @@ class TestOpening:
     def test_an_unknown_model_closes_with_1008_and_what_there_is(self, driver: Any) -> None:
         driver.client(setup={"model": "models/gemini-9"})
         assert driver.closes[0].code == 1008
-        assert driver.closes[0].reason.startswith("setup.model: models/gemini-9 is not found; use gemini-2.5")
+        assert driver.closes[0].reason.startswith("setup.model: models/gemini-9 is not found; use gemini-3.8-live")
 
     def test_a_missing_setup_is_not_waited_for_forever(self, driver: Any) -> None:
         driver.later(29.9)

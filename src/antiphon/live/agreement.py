@@ -94,7 +94,8 @@ def _profile(name: str) -> Profile:
         raise Refusal("setup.model", "is missing", f"use models/{next(reversed(profiles.PROFILES))}")
     profile = profiles.find(name)
     if profile is None:
-        known = ", ".join(profiles.PROFILES)
+        # A close frame has room for the first ones only: the newest.
+        known = ", ".join(reversed(profiles.PROFILES))
         raise Refusal("setup.model", f"{name[:50]} is not found", f"use {known}", CloseCode.POLICY)
     return profile
 

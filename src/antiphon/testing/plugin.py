@@ -1,9 +1,7 @@
 """pytest fixtures: a real server for your tests, with nothing to install or to download.
 
-@pytest.mark.antiphon(script="answers.yaml")
-async def test_my_agent(antiphon_server):
-    client = genai.Client()          # the environment already points at the server
-    ...
+Mark a test with ``@pytest.mark.antiphon(script="answers.yaml")`` and let it take ``antiphon_server``: within the test
+``genai.Client()`` talks to that server, because the environment already points there.
 """
 
 from collections.abc import Iterator
