@@ -14,6 +14,7 @@ from antiphon.cli import doctor as doctoring
 from antiphon.cli import environment, serving, talking
 from antiphon.engines.base import EngineUnavailable
 from antiphon.providers.live import LiveError
+from antiphon.server import loop
 from antiphon.server.config import Config, ConfigError, load_config
 
 app = typer.Typer(
@@ -111,7 +112,7 @@ def serve(
             "max_sessions": max_sessions,
         },
     )
-    asyncio.run(serving.serve(settings, self_check=self_check, verbose=verbose, as_json=as_json))
+    loop.run(serving.serve(settings, self_check=self_check, verbose=verbose, as_json=as_json))
 
 
 @app.command()

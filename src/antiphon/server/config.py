@@ -32,6 +32,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     recogniser_wait: float = 10.0
     max_sessions: int = 1000
     max_message_bytes: int = 16 << 20
+    compression: bool = False
     write_timeout: float = 20.0
     drain: float = 10.0
     session: Policy = Policy()

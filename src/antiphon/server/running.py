@@ -96,8 +96,8 @@ class Server:
                 ws=SocketProtocol,
                 # Ours is checked first, with a close that explains itself.
                 ws_max_size=2 * self.config.max_message_bytes,
-                # Compression costs more than it saves on base64 of speech; every client does without.
-                ws_per_message_deflate=False,
+                # Off by default: it costs more than it saves on base64 of speech, and every client does without.
+                ws_per_message_deflate=self.config.compression,
                 lifespan="off",
                 log_config=None,
                 log_level="warning",

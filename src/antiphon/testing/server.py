@@ -15,6 +15,7 @@ from antiphon.engines.cascade.espeak.voice import EspeakVoice
 from antiphon.engines.cascade.parts import Brain
 from antiphon.engines.cascade.sphinx.recogniser import SphinxRecogniser
 from antiphon.server.config import load_config
+from antiphon.server.loop import new_event_loop
 from antiphon.server.running import Server
 from antiphon.testing.clock import VirtualClock
 
@@ -69,7 +70,7 @@ class Servers:
     """
 
     def __init__(self, recognisers: int = 1) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="antiphon", daemon=True)
         self._folder = tempfile.TemporaryDirectory(prefix="antiphon-")
         self._recogniser = SphinxRecogniser(recognisers)
