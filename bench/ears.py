@@ -102,9 +102,7 @@ def main() -> None:
     for label, detect in (("ears", False), ("ears and activity", True)):
         cost, frames = asyncio.run(listening(vad, sessions, seconds, detect))
         each = cost / frames * FRAMES_PER_SECOND
-        print(
-            f"  {label:<27} {each * 1e6:8.0f}  x {each / model:.2f} of the model, {1 / each:,.0f} sessions per core"
-        )
+        print(f"  {label:<27} {each * 1e6:8.0f}  x {each / model:.2f} of the model, {1 / each:,.0f} sessions per core")
 
 
 if __name__ == "__main__":

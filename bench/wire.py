@@ -76,9 +76,7 @@ def plain_encode(pcm: bytes) -> bytes:
 
 def typed_encode(pcm: bytes) -> bytes:
     part = Part(inline_data=Blob(data=pcm, mime_type=OUTPUT_MIME_TYPE))
-    return encode_server(
-        ServerMessage(server_content=ServerContent(model_turn=Content(role="model", parts=[part])))
-    )
+    return encode_server(ServerMessage(server_content=ServerContent(model_turn=Content(role="model", parts=[part]))))
 
 
 def timed(call: Callable[[Any], object], argument: object) -> float:

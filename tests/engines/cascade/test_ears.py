@@ -148,17 +148,17 @@ def test_every_sample_is_heard_reported_lost_or_waiting(feeds: list[tuple[int, i
 # --- batches and fairness -------------------------------------------------------------------------------------
 
 
-async def test_sessions_share_batches_of_at_most_64(ears: Ears, vad: FakeVad) -> None:
-    listeners = [Listener(ears) for _ in range(150)]
+async def test_sessions_share_batches_of_at_most_256(ears: Ears, vad: FakeVad) -> None:
+    listeners = [Listener(ears) for _ in range(600)]
     for number, listener in enumerate(listeners):
         listener.ear.feed(sound(1, number))
     await asyncio.gather(*(listener.heard(1) for listener in listeners))
-    assert [len(batch) for batch in vad.batches] == [64, 64, 22]
+    assert [len(batch) for batch in vad.batches] == [256, 256, 88]
     assert all(listener.frames == [sound(1, number)] for number, listener in enumerate(listeners))
 
 
 async def test_the_loop_runs_between_batches(ears: Ears, vad: FakeVad) -> None:
-    listeners = [Listener(ears) for _ in range(128)]
+    listeners = [Listener(ears) for _ in range(512)]
     seen: list[int] = []
 
     async def watch() -> None:

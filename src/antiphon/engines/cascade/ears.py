@@ -1,11 +1,10 @@
 """Listening for all sessions of a process: their sound, in frames, through one voice activity model in batches.
 
 A round takes one frame of every ear that has one waiting, in batches with the event loop in between. Batches are
-large: in every turn of the loop each socket may deliver a message, and with small ones the sockets of a busy server
-would have nearly all of the processor, and sound would wait (measured: a tenth more cost and twice the delay of
-batches of 64). After a round
-the pump rests for a tick, so that frames gather and batches are worth their while; it skips the rest while an ear
-still has a frame waiting, and sleeps while none has. An ear alone is heard at once.
+large: in one turn of the loop every socket may deliver a message, and with small batches the sockets of a busy server
+would take nearly all of the processor while sound waits. After a round the pump rests for a tick, so that frames
+gather and batches are worth their while; it skips the rest while an ear still has a frame waiting, and sleeps while
+none has. An ear alone is heard at once.
 """
 
 import asyncio

@@ -1,0 +1,157 @@
+"""A server in a process of its own, so that its processor time and memory are nobody else's.
+
+``python -m bench.child KIND`` serves until its standard input ends; ``marks`` on a line there asks for the times of
+the engine's events so far. :class:`ServerProcess` is the other side of that.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil  # type: ignore[import-untyped]
+
+from antiphon.engines.base import Engine
+from antiphon.engines.cascade.assembly import assemble
+from antiphon.engines.cascade.engine import CascadeEngine
+from antiphon.engines.cascade.espeak.voice import EspeakVoice
+from antiphon.server.config import Config
+from antiphon.server.running import Server
+from bench.floor import FloorServer
+from bench.parts import DeafRecogniser, EndlessBrain, Mark, MuteVoice, ShortBrain, TimedEngine
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "default": lambda: assemble(recognisers=1),
+    "listening": lambda: CascadeEngine(DeafRecogniser(), ShortBrain(), MuteVoice()),
+    "talking": lambda: CascadeEngine(DeafRecogniser(), EndlessBrain(), EspeakVoice()),
+}
+"""What can answer: the default engine, for one speaker at a time; one that only listens; one that talks on and on."""
+
+FLOOR = "floor"
+_START_TIMEOUT = 60.0
+
+
+class ServerProcess:
+    """A running child. Made by :func:`serving`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self._process = process
+        self._statistics = psutil.Process(process.pid)
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        """Base URL without TLS."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def cpu_seconds(self) -> float:
+        """Processor time the process used so far, its own children left out."""
+        times = self._statistics.cpu_times()
+        return float(times.user + times.system)
+
+    def waiting_seconds(self) -> float:
+        """Time the process could have run but its core was taken by others; 0 where the system does not tell."""
+        try:
+            return int(Path(f"/proc/{self._process.pid}/schedstat").read_text("ascii").split()[1]) / 1e9
+        except OSError:
+            return 0.0
+
+    def memory(self) -> int:
+        """Resident bytes of the process, its children left out."""
+        return int(self._statistics.memory_info().rss)
+
+    async def marks(self) -> list[Mark]:
+        """The engine's events since the last time they were asked for."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"marks\n")
+        return msgspec.json.decode(await _line(self._process), type=list[Mark])
+
+
+@asynccontextmanager
+async def serving(kind: str, *, core: int | None = None, loop: str = "uvloop") -> AsyncIterator[ServerProcess]:
+    """A server of one of :data:`ENGINES`, or the :data:`FLOOR`, pinned to a core if one is named."""
+    command = [sys.executable, "-m", "bench.child", kind, "--loop", loop]
+    command += [] if core is None else ["--core", str(core)]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, limit=1 << 26, cwd=Path(__file__).parent.parent
+    )
+    try:
+        async with asyncio.timeout(_START_TIMEOUT):
+            ready = json.loads(await _line(process))
+        yield ServerProcess(process, ready["port"])
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+
+
+async def _line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"the server ended with status {await process.wait()}")
+    return line
+
+
+# --- the child's side ---------------------------------------------------------------------------------------------
+
+
+async def _serve(kind: str) -> None:
+    if kind == FLOOR:
+        floor = FloorServer()
+        await floor.start()
+        await _obey(floor.port, [])
+        await floor.stop()
+        return
+    with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+        engine = TimedEngine(ENGINES[kind]())
+        config = Config(port=0, tls_port=None, data_dir=Path(folder), drain=0.0, max_sessions=100_000)
+        server = Server(config, engine)
+        await server.start()
+        await _obey(server.port, engine.marks)
+        await server.stop()
+
+
+async def _obey(port: int, marks: list[Mark]) -> None:
+    """Say where the server is; then answer requests until there can be none."""
+    print(json.dumps({"port": port}), flush=True)
+    requests = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
+    while await requests.readline():
+        print(msgspec.json.encode(marks).decode(), flush=True)
+        marks.clear()
+
+
+def run_in(loop: str, work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` in the named kind of event loop."""
+    factory = None
+    if loop == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(work)
+
+
+def main() -> None:
+    """Serve."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=[*ENGINES, FLOOR])
+    parser.add_argument("--core", type=int)
+    parser.add_argument("--loop", default="uvloop", choices=["uvloop", "asyncio"])
+    options = parser.parse_args()
+    if options.core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {options.core})
+    run_in(options.loop, _serve(options.kind))
+
+
+if __name__ == "__main__":
+    main()
