@@ -10,7 +10,6 @@ first is told apart, for a recogniser may have to get used to a microphone.
 import asyncio
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import median
 
 from msgspec import Struct
@@ -37,6 +36,8 @@ class Turn(Struct):
     transcribed: float
     spoken: float
     carried: float
+    arrived: float
+    """When the answer began to arrive, in seconds of the system's steady clock."""
 
     @property
     def whole(self) -> float:
@@ -57,10 +58,15 @@ async def converse(server: ServerProcess, sentences: Sequence[Sentence], window_
     """
     async with open_session(server.url, setup(window_ms, Modality.AUDIO)) as session:
         journal = Journal(session)
+        turns: list[Turn] = []
         try:
-            return [await _turn(server, session, journal, said) for said in sentences]
+            for said in sentences:
+                turns.append(await _turn(server, session, journal, said))
+                if len(turns) < len(sentences):
+                    await journal.first("turn", turns[-1].arrived)
         finally:
             await journal.close()
+        return turns
 
 
 async def _turn(server: ServerProcess, session: LiveConnection, journal: Journal, said: Sentence) -> Turn:
@@ -70,12 +76,10 @@ async def _turn(server: ServerProcess, session: LiveConnection, journal: Journal
     try:
         async with asyncio.timeout(_TIMEOUT):
             arrived = await journal.first("audio", began)
-            marks = await server.marks()
-            await journal.first("turn", arrived)
     finally:
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
-    return _parts(marks, began + said.ends, arrived)
+    return _parts(await server.marks(), began + said.ends, arrived)
 
 
 def _parts(marks: list[Mark], ended: float, arrived: float) -> Turn:
@@ -83,8 +87,13 @@ def _parts(marks: list[Mark], ended: float, arrived: float) -> Turn:
     spoken = _last(marks, "Speech", arrived, first=True)
     transcribed = _last(marks, "InputTranscript", spoken)
     decided = _last(marks, "ActivityEnded", transcribed)
-    times = [ended, decided, transcribed, spoken, arrived]
-    return Turn(*(1000 * (after - before) for before, after in pairwise(times)))
+    return Turn(
+        decided=1000 * (decided - ended),
+        transcribed=1000 * (transcribed - decided),
+        spoken=1000 * (spoken - transcribed),
+        carried=1000 * (arrived - spoken),
+        arrived=arrived,
+    )
 
 
 def _last(marks: list[Mark], event: str, before: float, *, first: bool = False) -> float:

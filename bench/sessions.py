@@ -196,7 +196,7 @@ async def run(sizes: Sizes) -> Table:
     columns = (
         "chunks",
         "sessions",
-        "CPU us/session s",
+        "us/session s",
         "floor",
         "ratio",
         "per core",

@@ -30,7 +30,15 @@ def test_a_copy_that_dies_is_reported(compute: object, capfd: pytest.CaptureFixt
         Aside(compute).result()  # type: ignore[arg-type]
 
 
-def test_copies_leave_no_process_behind() -> None:
+def test_copies_leave_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    fork = os.fork
+
+    def remembered() -> int:
+        made.append(fork())
+        return made[-1]
+
+    monkeypatch.setattr(os, "fork", remembered)
     Aside(lambda: None).result()
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(made[0], os.WNOHANG)
