@@ -73,7 +73,7 @@ class ActivityConfig(Struct, frozen=True):
     end_threshold: float = 0.35
     prefix_padding_ms: int = 64
     silence_ms: int = 500
-    speculate_ms: int = 192
+    speculate_ms: int = 160
 
     def __post_init__(self) -> None:
         if not 0 < self.end_threshold <= self.start_threshold <= 1:

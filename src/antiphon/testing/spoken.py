@@ -1,4 +1,4 @@
-"""Spoken sentences with known text: WAV files, 16 kHz mono, said by a synthetic voice (flite, ``rms``)."""
+"""Spoken sentences with known text: WAV files, 16 kHz mono, said by synthetic voices (flite, ``rms`` and ``slt``)."""
 
 from importlib import resources
 from pathlib import Path

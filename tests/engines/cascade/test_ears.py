@@ -306,9 +306,7 @@ async def test_a_listener_may_feed_itself(ears: Ears) -> None:
     assert heard == [sound(1, number) for number in range(5)]
 
 
-async def test_a_failing_listener_is_closed_and_the_others_go_on(
-    ears: Ears, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_failing_listener_is_closed_and_the_others_go_on(ears: Ears, caplog: pytest.LogCaptureFixture) -> None:
     def fail(probability: float, frame: bytes) -> None:
         raise ValueError("a listener's own fault")
 

@@ -20,9 +20,7 @@ class Room:
         self.events: list[Any] = []
         self.recogniser = recogniser
         detection = {"silence_ms": 480, "prefix_padding_ms": 64} | detection
-        self.listener = Listener(
-            ActivityDetection(**detection), ears, recogniser.utterance, self.events.append
-        )
+        self.listener = Listener(ActivityDetection(**detection), ears, recogniser.utterance, self.events.append)
 
     def hear(self, *runs: tuple[bytes, int]) -> None:
         for frame, count in runs:
@@ -61,15 +59,15 @@ async def test_silence_leads_in_where_there_was_no_sound(room: Room) -> None:
 
 
 async def test_the_final_transcript_is_prepared_in_the_pause(room: Room) -> None:
-    room.hear((VOICED, 10), (SILENT, 6))
+    room.hear((VOICED, 10), (SILENT, 5))
     await room.settle()
     (utterance,) = room.recogniser.utterances
     assert utterance.finishes == 1
     assert not [event for event in room.events if isinstance(event, ActivityEnded)]
-    room.hear((SILENT, 9))
+    room.hear((SILENT, 10))
     await room.settle()
     assert utterance.finishes == 1
-    assert room.events[-1].text == "24 frames"
+    assert room.events[-1].text == "23 frames"
     assert utterance.closed
 
 
@@ -78,7 +76,7 @@ async def test_a_user_who_goes_on_is_heard_whole(room: Room) -> None:
     await room.settle()
     (utterance,) = room.recogniser.utterances
     assert utterance.finishes == 2
-    assert room.events[-1].text == "37 frames"
+    assert room.events[-1].text == "36 frames"
 
 
 async def test_finals_come_in_order_however_long_they_take(room: Room) -> None:

@@ -83,9 +83,7 @@ def test_setup_of_the_python_sdk() -> None:
                     "thinkingConfig": {"thinking_level": "MINIMAL", "include_thoughts": True},
                 },
                 "systemInstruction": {"parts": [{"text": "be brief"}], "role": "user"},
-                "realtimeInputConfig": {
-                    "automatic_activity_detection": {"disabled": True, "silence_duration_ms": 500}
-                },
+                "realtimeInputConfig": {"automatic_activity_detection": {"disabled": True, "silence_duration_ms": 500}},
                 "contextWindowCompression": {"trigger_tokens": 1000, "sliding_window": {"target_tokens": 500}},
                 "sessionResumption": {},
                 "inputAudioTranscription": {},
@@ -564,9 +562,7 @@ def test_a_bare_object_is_a_server_message_that_says_nothing() -> None:
 
 
 def test_server_messages_in_both_spellings() -> None:
-    frame = (
-        b'{"server_content":{"turn_complete":true,"modelTurn":null},"usageMetadata":{"total_token_count":"32"}}\n'
-    )
+    frame = b'{"server_content":{"turn_complete":true,"modelTurn":null},"usageMetadata":{"total_token_count":"32"}}\n'
     expected = server.ServerMessage(
         server_content=server.ServerContent(turn_complete=True),
         usage_metadata=server.UsageMetadata(total_token_count=32),

@@ -65,9 +65,7 @@ def test_defaults_are_never_written(kind: type[Wire]) -> None:
         ),
         (
             ServerMessage(
-                tool_call=server.ToolCall(
-                    function_calls=[client.FunctionCall(id="1", name="f", args={"a_b": None})]
-                )
+                tool_call=server.ToolCall(function_calls=[client.FunctionCall(id="1", name="f", args={"a_b": None})])
             ),
             b'{"toolCall":{"functionCalls":[{"id":"1","name":"f","args":{"a_b":null}}]}}',
         ),

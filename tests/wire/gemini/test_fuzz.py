@@ -21,9 +21,7 @@ NAMES = sorted(
 MEMBER_NAMES = [*MEMBERS, "client_content", "realtime_input", "tool_response", "context_update"]
 
 KEYS = (
-    st.sampled_from(NAMES)
-    | st.sampled_from(MEMBER_NAMES)
-    | st.text(st.characters(exclude_categories=[]), max_size=5)
+    st.sampled_from(NAMES) | st.sampled_from(MEMBER_NAMES) | st.text(st.characters(exclude_categories=[]), max_size=5)
 )
 SCALARS = (
     st.none()
@@ -83,9 +81,7 @@ def test_any_members_in_any_message_even_twice(members: list[tuple[str, object]]
     read("{" + ",".join(f'"{name}":{json.dumps(value)}' for name, value in members) + "}")
 
 
-@given(
-    frame=st.sampled_from(VALID), cut=st.tuples(st.integers(0, 200), st.integers(0, 20)), put=st.binary(max_size=4)
-)
+@given(frame=st.sampled_from(VALID), cut=st.tuples(st.integers(0, 200), st.integers(0, 20)), put=st.binary(max_size=4))
 @settings(LOOSE, max_examples=400)
 def test_any_damage_to_a_valid_frame(frame: str, cut: tuple[int, int], put: bytes) -> None:
     start, length = cut
@@ -95,9 +91,7 @@ def test_any_damage_to_a_valid_frame(frame: str, cut: tuple[int, int], put: byte
 @given(
     depth=st.integers(0, 3000),
     opening=st.sampled_from(['{"a":', "[", '{"parts":', '{"turns":[', '{"audio":{"data":']),
-    head=st.sampled_from(
-        ['{"setup":{"labels":', '{"clientContent":', '{"realtimeInput":', "", '{"serverContent":']
-    ),
+    head=st.sampled_from(['{"setup":{"labels":', '{"clientContent":', '{"realtimeInput":', "", '{"serverContent":']),
     closed=st.booleans(),
 )
 @LOOSE

@@ -21,9 +21,7 @@ from antiphon.wire.gemini.server import ServerMessage, ToolCall
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
-KEYS = st.text(max_size=6) | st.sampled_from(
-    ["snake_key", "camelKey", "mime_type", "parts", "data", "type", "__", ""]
-)
+KEYS = st.text(max_size=6) | st.sampled_from(["snake_key", "camelKey", "mime_type", "parts", "data", "type", "__", ""])
 SCALARS = (
     st.none()
     | st.booleans()
@@ -50,9 +48,7 @@ USER_DATA = JSON.filter(lambda value: value is not None)
 def messages(draw: st.DrawFn, kind: type[Wire]) -> Wire:
     """A message of type ``kind`` with a few of its members set."""
     fields = structs.fields(kind)
-    chosen = (
-        draw(st.lists(st.sampled_from(fields), max_size=4, unique_by=lambda field: field.name)) if fields else []
-    )
+    chosen = draw(st.lists(st.sampled_from(fields), max_size=4, unique_by=lambda field: field.name)) if fields else []
     return kind(**{field.name: draw(values(field.type)) for field in chosen})
 
 
@@ -268,9 +264,7 @@ def _through_client(message: client.Message) -> Any:
 def test_user_data_of_clients_is_untouched(value: Any) -> None:
     answer = FunctionResponse(id="1", response=value)
     assert same(_through_client(ToolResponse(function_responses=[answer])).function_responses, [answer])
-    declaration = client.FunctionDeclaration(
-        parameters=value, parameters_json_schema=value, response_json_schema=value
-    )
+    declaration = client.FunctionDeclaration(parameters=value, parameters_json_schema=value, response_json_schema=value)
     setup = Setup(tools=[client.Tool(function_declarations=[declaration], google_search=value)], labels=value)
     assert same(_through_client(setup), setup)
     part = client.Part(function_call=FunctionCall(name="f", args=value), executable_code=value)

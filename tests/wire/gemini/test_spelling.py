@@ -70,9 +70,7 @@ def test_numbers(value: Any) -> None:
     assert (found, type(found)) == (1.0, float)
 
 
-@pytest.mark.parametrize(
-    "value", ["NaN", "nan", "Infinity", "-Infinity", "inf", "+inf", "1e999", "warm", True, [], {}]
-)
+@pytest.mark.parametrize("value", ["NaN", "nan", "Infinity", "-Infinity", "inf", "+inf", "1e999", "warm", True, [], {}])
 def test_numbers_refused(value: Any) -> None:
     assert refusal(GenerationConfig, "temperature", value).field == "x.temperature"
 
@@ -122,9 +120,7 @@ def test_enums_in_any_case(kind: type[Wire], member: str, enum: Any, _unspecifie
 
 @pytest.mark.parametrize(("kind", "member", "_enum", "unspecified"), ENUMS)
 @pytest.mark.parametrize("case", [str.upper, str.lower])
-def test_unspecified_enums_are_absent(
-    kind: type[Wire], member: str, _enum: Any, unspecified: str, case: Any
-) -> None:
+def test_unspecified_enums_are_absent(kind: type[Wire], member: str, _enum: Any, unspecified: str, case: Any) -> None:
     assert read(kind, member, case(unspecified)) is None
     assert read(kind, member, "") is None
     assert read(kind, member, None) is None
@@ -170,9 +166,7 @@ def test_lists_of_text() -> None:
 
 
 @pytest.mark.parametrize("member", ["generationConfig", "tools", "sessionResumption", "inputAudioTranscription"])
-@pytest.mark.parametrize(
-    ("value", "said"), [("text", "text"), (5, "a number"), (True, "a boolean"), ([[]], "a list")]
-)
+@pytest.mark.parametrize(("value", "said"), [("text", "text"), (5, "a number"), (True, "a boolean"), ([[]], "a list")])
 def test_objects_refused(member: str, value: Any, said: str) -> None:
     found = refusal(Setup, member, value)
     assert found.field.split("[")[0] == f"x.{member}"
@@ -218,8 +212,6 @@ def test_ignored_members_of_a_bare_object_have_no_prefix() -> None:
     assert convert(Setup, {"wish": None, "tools": [{}, {"hammer": {}}]}, "")[1] == ("wish", "tools[1].hammer")
 
 
-@pytest.mark.parametrize(
-    "spelling", ["Model", "MODEL", "generation_Config", "generationconfig", "sessionresumption"]
-)
+@pytest.mark.parametrize("spelling", ["Model", "MODEL", "generation_Config", "generationconfig", "sessionresumption"])
 def test_other_spellings_are_unknown(spelling: str) -> None:
     assert convert(Setup, {spelling: "x"}, "setup") == (Setup(), (f"setup.{spelling}",))
