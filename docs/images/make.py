@@ -1,6 +1,8 @@
 """Makes the pictures of the documentation from the real thing: ``python docs/images/make.py``."""
 
+import io
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,18 +15,17 @@ from antiphon.testing import SPOKEN, Servers
 FOLDER = Path(__file__).parent
 WIDTH = 96
 SPEECH = SPOKEN["what_is_two_plus_three"]
+TEXTS = ("My name is Alice.", "What is my name?", "Convert ten miles to kilometers.")
 
 
 def main() -> None:
     """Talk to a server and keep what the terminal showed."""
+    typed = [word for text in TEXTS for word in ("--text", text)]
     commands = (
-        ("antiphon talk --wav what_is_two_plus_three.wav", ["--wav", str(SPEECH.path)]),
-        (
-            'antiphon talk --text "My name is Alice." --text "What is my name?" --text "Convert ten miles to kilometers."',
-            ["--text", "My name is Alice.", "--text", "What is my name?", "--text", "Convert ten miles to kilometers."],
-        ),
+        (f"antiphon talk --wav {SPEECH.path.name}", ["--wav", str(SPEECH.path)]),
+        (f"antiphon talk {shlex.join(typed)}", typed),
     )
-    screen = Console(record=True, width=WIDTH, file=Path(os.devnull).open("w"), force_terminal=True)
+    screen = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     with Servers() as servers:
         server = servers.start()
         for shown, arguments in commands:
