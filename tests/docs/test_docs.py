@@ -28,6 +28,9 @@ ELSEWHERE = {
     "make test": "whoever runs this; test_make_has_the_target",
     'eval "$(antiphon env)"': "the programs of the page are run after it; tests/cli/test_environment.py",
     "pytest test_weather.py": "test_the_project_of_a_page_passes",
+    "make bench": "minutes long; tests/bench runs each benchmark small; test_make_has_the_target",
+    "python -m bench --list": "tests/bench",
+    "python -m bench sessions --sessions 200 --chunks 20": "tests/bench",
 }
 """Lines of shell that are not run as they stand, and what runs them instead."""
 
@@ -207,7 +210,7 @@ def test_the_project_of_a_page_passes(page: str, tmp_path: Path) -> None:
     assert f"{count} passed" in done.stdout
 
 
-@pytest.mark.parametrize("target", ["serve", "test"])
+@pytest.mark.parametrize("target", ["serve", "test", "bench"])
 def test_make_has_the_target(target: str, missing: Callable[[str], None]) -> None:
     if not shutil.which("make"):
         missing("make is not installed")
