@@ -216,7 +216,7 @@ def test_make_has_the_target(target: str, missing: Callable[[str], None]) -> Non
         missing("make is not installed")
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {"serve": "antiphon serve", "test": "-m pytest"}[target] in done.stdout
+    assert {"serve": "antiphon serve", "test": "-m pytest", "bench": "-m bench"}[target] in done.stdout
 
 
 class TestTheConfiguration:
