@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from antiphon.testing import SPOKEN
+
+# Continuous integration repeats the same examples; everywhere else new ones are tried each time.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 START_TIMEOUT = 90.0
 STOP_TIMEOUT = 30.0

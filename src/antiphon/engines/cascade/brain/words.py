@@ -154,7 +154,7 @@ class Phrase(Struct, frozen=True):
 def phrase(text: str, commas: bool = False) -> Phrase:
     """``text`` as comparable words; with ``commas``, a comma is comparable to "and"."""
     tokens = _TOKEN.findall(_HYPHEN.sub(" ", text.replace("’", "'")))
-    pairs = [pair for token in tokens if commas or token != "," for pair in _comparable(token)]
+    pairs = [pair for token in tokens if commas or token != "," for pair in _comparable(token) if pair[0]]
     words, written = zip(*pairs, strict=True) if pairs else ((), ())
     return Phrase(words, written, text.rstrip().endswith("?"))
 
