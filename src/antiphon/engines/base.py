@@ -3,19 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from msgspec import Struct
-
+from antiphon.live.abilities import Abilities
 from antiphon.live.events import ModelEvent, UserEvent
 from antiphon.live.setup import Setup
-
-
-class Abilities(Struct, frozen=True):
-    """What an engine can do; a setup may ask for no more than its model profile and these allow."""
-
-    name: str
-    modalities: frozenset[str] = frozenset({"audio", "text"})
-    images: bool = False
-    tools: bool = True
 
 
 class Conversation(Protocol):

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from antiphon.live.events import UserEvent
 from antiphon.live.setup import Setup
+from antiphon.live.snapshot import Snapshot
 from antiphon.live.tokens import Usage
 from antiphon.wire.gemini.server import ServerMessage
 
@@ -50,10 +51,16 @@ class Close(Struct, frozen=True):
     reason: str
 
 
+class Save(Struct, frozen=True):
+    """Keep ``snapshot``, and report :class:`~antiphon.live.inputs.Saved` with a handle to it once it is safe."""
+
+    snapshot: Snapshot
+
+
 class Note(Struct, frozen=True):
     """Something for the log that the client cannot be told: an ignored field, a late answer."""
 
     text: str
 
 
-Effect = Send | SendSpeech | Open | Tell | Charge | Close | Note
+Effect = Send | SendSpeech | Open | Tell | Charge | Save | Close | Note

@@ -7,7 +7,9 @@ the whole of barge-in.
 
 from msgspec import Struct
 
+from antiphon.live.grounding import GroundedSearch
 from antiphon.live.history import FunctionCall, FunctionResult, History
+from antiphon.live.setup import Setup
 
 OUTPUT_RATE = 24_000
 """Samples per second of all model speech on the wire (mono, 16-bit little-endian)."""
@@ -50,7 +52,11 @@ class Respond(Struct, frozen=True):
 
 
 class ToolResults(Struct, frozen=True):
-    """The answers to every call of ``generation``, which goes on; ``history`` ends with them."""
+    """The answers to every call of ``generation``, which goes on; ``history`` ends with them.
+
+    A call that is not blocking has the result :data:`~antiphon.live.history.RUNNING` here; what it came to is in the
+    history of a later :class:`Respond`.
+    """
 
     generation: int
     results: tuple[FunctionResult, ...]
@@ -63,7 +69,28 @@ class Interrupt(Struct, frozen=True):
     generation: int
 
 
-UserEvent = Audio | Image | ActivityStart | ActivityEnd | StreamEnd | Respond | ToolResults | Interrupt
+class Continue(Struct, frozen=True):
+    """Go on, as ``generation``, with the answer ``interrupted``, whose first ``heard`` seconds were heard.
+
+    Only engines whose abilities say ``continues`` get this, before anything else was to be answered. Offsets of the
+    continued answer begin at 0 again.
+    """
+
+    generation: int
+    interrupted: int
+    heard: float
+    history: History
+
+
+class Update(Struct, frozen=True):
+    """The instruction or the tools changed: whatever is answered from now on, is answered with ``setup``."""
+
+    setup: Setup
+
+
+UserEvent = (
+    Audio | Image | ActivityStart | ActivityEnd | StreamEnd | Respond | ToolResults | Interrupt | Continue | Update
+)
 
 
 # --- model events: engine -> session ------------------------------------------------------------------------
@@ -87,7 +114,8 @@ class ActivityEnded(Struct, frozen=True):
 class InputTranscript(Struct, frozen=True):
     """What the recogniser heard. A partial replaces the last partial; a final ends the utterance.
 
-    Each activity has exactly one final, in order; its text is empty when nothing could be made out.
+    Each activity has exactly one final, in order; its text is empty when nothing could be made out. Partials come
+    only while the user is active.
     """
 
     text: str
@@ -127,10 +155,23 @@ class ToolCalls(Struct, frozen=True):
     calls: tuple[FunctionCall, ...]
 
 
-class GenerationComplete(Struct, frozen=True):
-    """The model made everything it wanted to say."""
+class Grounding(Struct, frozen=True):
+    """What the answer rests on: the queries that were searched and what was found."""
 
     generation: int
+    grounding: GroundedSearch
+
+
+class GenerationComplete(Struct, frozen=True):
+    """The model made everything it wanted to say.
+
+    ``waiting``: it stays silent because it expects the user to go on. ``reason``: why the turn ended, where that is not
+    as usual (a ``turnCompleteReason`` of the API).
+    """
+
+    generation: int
+    waiting: bool = False
+    reason: str = ""
 
 
 class Failure(Struct, frozen=True):
@@ -152,6 +193,7 @@ ModelEvent = (
     | OutputTranscript
     | ModelText
     | ToolCalls
+    | Grounding
     | GenerationComplete
     | Failure
 )

@@ -40,6 +40,9 @@ class FunctionResult(Struct, frozen=True):
     response: dict[str, Any]
 
 
+RUNNING: dict[str, Any] = {"status": "running"}
+"""The response of a function that has not answered yet and is not waited for."""
+
 Part = Words | Picture | FunctionCall | FunctionResult
 
 

@@ -2,7 +2,36 @@
 
 from msgspec import Struct
 
+from antiphon.live.snapshot import Snapshot
+from antiphon.wire.gemini import client
 from antiphon.wire.refusal import Refusal
+
+
+class Begin(Struct, frozen=True):
+    """The client's setup, after the server looked up what it refers to.
+
+    ``snapshot`` is what its resumption handle stands for. ``expires_in`` is how many seconds its credential has left,
+    None for no end. ``voice_activity`` is False for clients that break on that message.
+    """
+
+    setup: client.Setup
+    snapshot: Snapshot | None = None
+    expires_in: float | None = None
+    voice_activity: bool = True
+
+
+class Saved(Struct, frozen=True):
+    """A snapshot is safe; ``handle`` stands for it. ``generation`` is the snapshot's ``next_generation``.
+
+    An empty handle: it could not be kept.
+    """
+
+    handle: str
+    generation: int
+
+
+class Evicted(Struct, frozen=True):
+    """The session was resumed on another connection."""
 
 
 class EngineOpened(Struct, frozen=True):
@@ -35,4 +64,4 @@ class Tick(Struct, frozen=True):
     """Time passed; sent when :attr:`Session.deadline` is reached."""
 
 
-Input = EngineOpened | Refused | Unread | ClientLeft | Drain | Tick
+Input = Begin | Saved | Evicted | EngineOpened | Refused | Unread | ClientLeft | Drain | Tick

@@ -6,13 +6,37 @@ from msgspec import Struct, field
 
 from antiphon.live.profiles import Profile
 
+Coverage = Literal["activity", "activity_and_all_video", "all_input"]
+
 
 class Tool(Struct, frozen=True):
-    """A function the model may call. ``parameters`` is a JSON schema (types in lower case) or None."""
+    """A function the model may call. ``parameters`` is a JSON schema (types in lower case) or None.
+
+    The model waits for a ``blocking`` function, and talks on while any other runs.
+    """
 
     name: str
     description: str = ""
     parameters: dict[str, Any] | None = None
+    blocking: bool = True
+
+
+class Thinking(Struct, frozen=True):
+    """How much the model thinks before it answers; by level or by budget (tokens), as its profile has it.
+
+    An empty level and no budget leave it to the engine.
+    """
+
+    level: str = ""
+    budget: int | None = None
+    include_thoughts: bool = False
+
+
+class Compression(Struct, frozen=True):
+    """When the context passes ``trigger_tokens``, its oldest turns go until ``target_tokens`` are left."""
+
+    trigger_tokens: int
+    target_tokens: int
 
 
 class ActivityDetection(Struct, frozen=True):
@@ -30,7 +54,12 @@ class ActivityDetection(Struct, frozen=True):
 
 
 class Setup(Struct, frozen=True):
-    """One agreed session. ``modality`` is what the model answers in."""
+    """One agreed session. ``modality`` is what the model answers in.
+
+    ``coverage`` says which input belongs to a user's turn: what came during activity, that and all pictures, or
+    everything. ``resumable`` asks for resumption handles, ``transparent`` for the index of the last consumed message
+    with them, ``vad_signal`` for the signals of the Vertex dialect.
+    """
 
     profile: Profile
     modality: Literal["audio", "text"] = "audio"
@@ -43,5 +72,18 @@ class Setup(Struct, frozen=True):
     transcribe_input: bool = False
     transcribe_output: bool = False
     initial_history: bool = False
+    coverage: Coverage = "activity"
+    media_resolution: Literal["", "low", "medium", "high"] = ""
+    thinking: Thinking = field(default_factory=Thinking)
+    proactive: bool = False
+    affective: bool = False
+    search: bool = False
+    compression: Compression | None = None
+    resumable: bool = False
+    transparent: bool = False
+    vad_signal: bool = False
     temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
     max_output_tokens: int | None = None

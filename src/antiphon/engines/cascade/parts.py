@@ -1,12 +1,15 @@
 """The three parts a cascade is made of, each behind a small contract: recogniser, brain, voice."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
+from antiphon.live.grounding import GroundedSearch
 from antiphon.live.history import FunctionCall, History
-from antiphon.live.setup import Tool
+from antiphon.live.setup import Thinking, Tool
 
 INPUT_RATE = 16_000
 """Samples per second of the audio a recogniser takes (mono, 16-bit little-endian)."""
@@ -35,6 +38,13 @@ class Utterance(Protocol):
         """
         ...
 
+    async def partial(self) -> Hypothesis:
+        """The hypothesis for what was recognised so far, without ending anything; empty while nothing is known.
+
+        Sound still waiting for a recogniser is not waited for.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Give the recogniser back. Idempotent."""
 
@@ -45,11 +55,11 @@ class Recogniser(Protocol):
     async def start(self) -> None:
         """Load and warm the models. Raises EngineUnavailable with the remedy."""
 
-    def context(self, system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str]) -> "RecognitionContext":
+    def context(self, system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str]) -> RecognitionContext:
         """What a session is about, made once when it opens: models for it may be prepared in the background."""
         ...
 
-    def utterance(self, context: "RecognitionContext") -> Utterance:
+    def utterance(self, context: RecognitionContext) -> Utterance:
         """Begin to recognise an utterance of a session."""
         ...
 
@@ -74,6 +84,50 @@ class Prompt(Struct, frozen=True):
     system_instruction: str = ""
     tools: tuple[Tool, ...] = ()
     language: str = ""
+    search: Search | None = None
+    thinking: Thinking = Thinking()
+
+
+class Found(Struct, frozen=True):
+    """A passage of a document that a search found. ``text`` is plain, a few sentences at most."""
+
+    uri: str
+    title: str
+    text: str
+
+
+class Search(Protocol):
+    """Finds passages in the owner's documents or on the web."""
+
+    async def search(self, query: str, limit: int = 5) -> list[Found]:
+        """The best passages for a question in plain words, best first.
+
+        Raises:
+            SearchFailed: nothing can be found now; the message says why.
+        """
+        ...
+
+    async def start(self) -> None:
+        """Make the index ready, or see that the service answers. Raises EngineUnavailable with the remedy."""
+
+    async def aclose(self) -> None:
+        """Free what :meth:`start` took. Idempotent."""
+
+
+class SearchFailed(Exception):
+    """A search could not be made; the message says why."""
+
+
+class Think(Struct, frozen=True):
+    """A thought, shown to clients that asked for thoughts and never spoken."""
+
+    text: str
+
+
+class Ground(Struct, frozen=True):
+    """What this reply rests on. Comes with or after the words that rest on it."""
+
+    grounding: GroundedSearch
 
 
 class Say(Struct, frozen=True):
@@ -95,7 +149,7 @@ class Fail(Struct, frozen=True):
     reason: str
 
 
-Thought = Say | Call | Fail
+Thought = Say | Call | Fail | Think | Ground
 
 
 class Brain(Protocol):

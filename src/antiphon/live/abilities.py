@@ -1,0 +1,21 @@
+"""What an engine can do, as far as a conversation has to know."""
+
+from msgspec import Struct
+
+
+class Abilities(Struct, frozen=True):
+    """What an engine can do; a setup may ask for no more than its model profile and these allow.
+
+    ``images`` engines look at pictures while they come (:class:`~antiphon.live.events.Image`); all engines find them in
+    the history. ``continues`` ones can go on with an answer that was interrupted
+    (:class:`~antiphon.live.events.Continue`). ``searches`` ones answer ``googleSearch`` with grounding. ``thinks`` ones
+    have a use for the client's thinking settings.
+    """
+
+    name: str
+    modalities: frozenset[str] = frozenset({"audio", "text"})
+    images: bool = False
+    tools: bool = True
+    continues: bool = False
+    searches: bool = False
+    thinks: bool = False

@@ -1,0 +1,1 @@
+"""What lasts or is shared: SQL behind small interfaces."""
