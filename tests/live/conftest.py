@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from antiphon.live.effects import Charge, Close, Effect, Note, Open, Send, SendSpeech, Tell
+from antiphon.live.abilities import Abilities
+from antiphon.live.effects import Charge, Close, Effect, Note, Open, Save, Send, SendSpeech, Tell
 from antiphon.live.events import UserEvent
 from antiphon.live.inputs import EngineOpened, Tick
 from antiphon.live.policy import Policy
@@ -14,13 +15,16 @@ from antiphon.wire.gemini.client import MEMBERS
 from antiphon.wire.gemini.decode import convert
 from antiphon.wire.gemini.server import ServerMessage
 
+SIGHTED = Abilities("test", images=True, continues=True, searches=True, thinks=True)
+
 
 class Driver:
     """One session under test. ``now`` moves only when told to."""
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, abilities: Abilities | None = None) -> None:
         self.now = 100.0
-        self.session = Session(policy or Policy(), self.now)
+        # Activity messages come with every utterance; the tests of them ask for them.
+        self.session = Session(policy or Policy(voice_activity=False), self.now, "s1", abilities or SIGHTED)
         self.effects: list[Effect] = []
 
     def event(self, event: Event) -> list[Effect]:
@@ -95,7 +99,7 @@ def _names(effect: Effect) -> list[str]:
             return ["speech"]
         case Tell(event):
             return [f"tell {type(event).__name__}"]
-        case Open() | Charge() | Close() | Note():
+        case Open() | Charge() | Close() | Note() | Save():
             return [type(effect).__name__.lower()]
     raise AssertionError(effect)
 

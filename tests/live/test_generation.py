@@ -39,11 +39,10 @@ def test_nothing_heard_is_no_turn() -> None:
 
 def test_calls_and_results_keep_their_place() -> None:
     generation = spoken("Wait.")
-    generation.called((CALL,), deadline=60.0)
+    generation.called((CALL,))
     assert generation.unanswered == ["a"]
     generation.answer(FunctionResult("a", "f", {"output": 2}))
     assert generation.resume() == (FunctionResult("a", "f", {"output": 2}),)
-    assert generation.tools_deadline is None
     generation.speech(SECOND, 1.0)
     generation.spoke(OutputTranscript(1, "Done.", 1.0))
     turns = [turn for turn, _ in generation.turns(2.0)]
@@ -56,13 +55,22 @@ def test_calls_and_results_keep_their_place() -> None:
 
 def test_a_call_without_result_was_cancelled() -> None:
     generation = spoken()
-    generation.called((CALL,), deadline=60.0)
+    generation.called((CALL,))
     assert [turn.parts for turn, _ in generation.turns(0.0)] == [(CALL,), (FunctionResult("a", "f", CANCELLED),)]
 
 
 def test_results_are_read_by_the_model() -> None:
     generation = spoken()
-    generation.called((CALL,), deadline=60.0)
+    generation.called((CALL,))
     generation.answer(FunctionResult("a", "f", {"output": "x" * 400}))
     generation.resume()
-    assert generation.usage.prompt.text > 110
+    assert generation.usage.prompt.text == 10
+    assert generation.usage.tool_prompt.text > 100
+
+
+def test_thoughts_and_searches_are_counted_apart() -> None:
+    generation = spoken()
+    generation.thought("x" * 41)
+    generation.searched(2)
+    assert (generation.usage.thoughts, generation.usage.searches) == (11, 2)
+    assert generation.usage.response.text == 0

@@ -26,6 +26,14 @@ from antiphon.live.schema import json_schema
             {"default": {"type": "KEEP"}, "example": {"type": "KEEP"}},
         ),
         ({"additionalProperties": False}, {"additionalProperties": False}),
+        ({"any_of": [{"type": "NUMBER"}]}, {"anyOf": [{"type": "number"}]}),
+        ({"additional_properties": {"type": "STRING"}}, {"additionalProperties": {"type": "string"}}),
+        ({"properties": {"any_of": {"min_items": "2"}}}, {"properties": {"any_of": {"minItems": 2}}}),
+        ({"minItems": "1", "maxLength": "many"}, {"minItems": 1, "maxLength": "many"}),
+        (
+            {"defs": {"ref": {"type": "OBJECT"}}, "ref": "#/defs/ref"},
+            {"$defs": {"ref": {"type": "object"}}, "$ref": "#/defs/ref"},
+        ),
     ],
 )
 def test_types_are_json_schema_and_user_data_is_untouched(declared: Any, expected: Any) -> None:

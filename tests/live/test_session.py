@@ -82,7 +82,7 @@ class TestOpening:
         driver.open(proactivity={"proactiveAudio": True}, tools=[{"googleSearch": {}}])
         driver.event(Unread(("setup.colour",)))
         assert driver.notes == [
-            "ignored, not supported: setup.proactivity, setup.tools[0].googleSearch",
+            "ignored, not supported: setup.proactivity.proactiveAudio (gemini-3.1-flash-live-preview has none)",
             "ignored, not supported: setup.colour",
         ]
 
@@ -461,7 +461,7 @@ class TestFunctionCalls:
         assert driver.messages[-1].tool_call_cancellation.ids == ["b"]
         assert self.results(driver)[0].results[1].response == {"error": "no answer within 60 s"}
         answer(driver, 1)
-        assert driver.session.model.state is Model.PLAYING
+        assert driver.session.dialogue.model.state is Model.PLAYING
 
     def test_barge_in_cancels_what_is_pending_before_it_interrupts(self, driver: Any, names: Any) -> None:
         self.call(driver)

@@ -12,7 +12,7 @@ CANCELLED = {"error": "cancelled: the user interrupted"}
 
 
 class _Segment:
-    """What was said up to a function call, the calls and their results. ``begins`` in seconds of the answer."""
+    """What was said up to function calls, the calls and their results. ``begins`` in seconds of the answer."""
 
     __slots__ = ("begins", "calls", "results", "spoken", "written")
 
@@ -36,32 +36,43 @@ class _Segment:
 
 
 class Generation:
-    """What generation ``number`` said, called and used so far."""
+    """What generation ``number`` said, called and used so far.
 
-    def __init__(self, number: int, prompt: Tokens) -> None:
+    ``prompt`` is what the model read to begin it, ``transcribed`` how many characters of transcripts were sent since
+    the last one: they are charged as text that was made.
+    """
+
+    def __init__(self, number: int, prompt: Tokens, transcribed: int = 0) -> None:
         self.number = number
         self.clock = PlaybackClock()
-        self.tools_deadline: float | None = None
+        self.waiting = False
+        self.reason = ""
+        self.cut_short = False
         self._prompt = prompt
+        self._tool_prompt = Tokens()
         self._segments = [_Segment(0.0)]
         self._characters = 0
-
-    @property
-    def calls(self) -> dict[str, FunctionCall]:
-        """The calls that are waited for, by id."""
-        return self._segments[-1].calls
+        self._transcribed = transcribed
+        self._thought_characters = 0
+        self._searches = 0
 
     @property
     def unanswered(self) -> list[str]:
-        """Ids of the calls that have no result yet."""
+        """Ids of the calls that the model waits for."""
         segment = self._segments[-1]
         return [call_id for call_id in segment.calls if call_id not in segment.results]
 
     @property
     def usage(self) -> Usage:
         """What the generation used so far."""
-        response = Tokens(text=text_tokens(self._characters), audio=audio_tokens(self.clock.sent))
-        return Usage(self._prompt, response)
+        response = self.made + Tokens(text=text_tokens(self._transcribed))
+        thoughts = text_tokens(self._thought_characters)
+        return Usage(self._prompt, response, self._tool_prompt, thoughts, self._searches)
+
+    @property
+    def made(self) -> Tokens:
+        """What the model itself made."""
+        return Tokens(text=text_tokens(self._characters), audio=audio_tokens(self.clock.sent))
 
     def speech(self, pcm: bytes, now: float) -> None:
         """Model speech was sent."""
@@ -76,10 +87,21 @@ class Generation:
         self._segments[-1].written.append(text)
         self._characters += len(text)
 
-    def called(self, calls: tuple[FunctionCall, ...], deadline: float) -> None:
-        """Functions were called; they expire at ``deadline``."""
+    def transcribed(self, text: str) -> None:
+        """A transcript was sent, of either side."""
+        self._transcribed += len(text)
+
+    def thought(self, text: str) -> None:
+        """The model thought, whether or not the client sees it."""
+        self._thought_characters += len(text)
+
+    def searched(self, queries: int) -> None:
+        """The model searched for ``queries`` things."""
+        self._searches += queries
+
+    def called(self, calls: tuple[FunctionCall, ...]) -> None:
+        """Functions were called."""
         self._segments[-1].calls = {call.id: call for call in calls}
-        self.tools_deadline = deadline
         self._characters += sum(len(call.name) + len(repr(call.args)) for call in calls)
 
     def answer(self, result: FunctionResult) -> None:
@@ -89,9 +111,8 @@ class Generation:
     def resume(self) -> tuple[FunctionResult, ...]:
         """All calls have results, which the model reads and goes on."""
         results = self._segments[-1].answers()
-        self._prompt += Tokens(text=text_tokens(sum(len(repr(result.response)) for result in results)))
+        self._tool_prompt += Tokens(text=text_tokens(sum(len(repr(result.response)) for result in results)))
         self._segments.append(_Segment(self.clock.sent))
-        self.tools_deadline = None
         return results
 
     def turns(self, heard: float) -> Iterator[tuple[Turn, Tokens | None]]:

@@ -7,20 +7,24 @@ from msgspec import Struct
 Role = Literal["user", "model"]
 
 
-class Words(Struct, frozen=True):
+class Words(Struct, frozen=True, tag=True):
     """Text that was typed, recognised from speech, or spoken by the model."""
 
     text: str
 
 
-class Picture(Struct, frozen=True):
-    """One still image, encoded as ``mime_type`` says."""
+class Picture(Struct, frozen=True, tag=True):
+    """One still image, encoded as ``mime_type`` says.
+
+    A ``frame`` came with the realtime input, as one of a video; anything else was put into content as a picture.
+    """
 
     mime_type: str
     data: bytes
+    frame: bool = False
 
 
-class FunctionCall(Struct, frozen=True):
+class FunctionCall(Struct, frozen=True, tag=True):
     """A call the model made. ``args`` is the user's own data: its keys are never rewritten."""
 
     id: str
@@ -28,7 +32,7 @@ class FunctionCall(Struct, frozen=True):
     args: dict[str, Any]
 
 
-class FunctionResult(Struct, frozen=True):
+class FunctionResult(Struct, frozen=True, tag=True):
     """What a function call came to. ``response`` is the user's own data.
 
     ``response["output"]`` and ``response["error"]`` are the conventional keys; without them the whole object

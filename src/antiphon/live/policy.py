@@ -12,6 +12,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     does: widespread sample clients empty their playback queue when it arrives. ``strict`` refuses what the hosted
     service refuses for a model; without it such fields are ignored, and named in the log.
 
+    A function that the model waits for has ``tool_timeout`` to answer, one that runs in the background has
+    ``background_tool_timeout``.
+
     ``resume_false_interruptions`` goes on with an answer that was interrupted by no more than a cough or an "mm-hm".
     ``interruption_delay`` is how long the user must speak before an answer is interrupted.
 
@@ -23,6 +26,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     setup_timeout: float = 30.0
     idle_timeout: float = 1800.0
     tool_timeout: float = 60.0
+    background_tool_timeout: float = 600.0
     pace_turns: bool = True
     strict: bool = False
     resume_false_interruptions: bool = True
@@ -37,7 +41,14 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     messages_per_second: float = 500.0
 
     def __post_init__(self) -> None:
-        for name in ("setup_timeout", "idle_timeout", "tool_timeout", "max_early_messages", "messages_per_second"):
+        for name in (
+            "setup_timeout",
+            "idle_timeout",
+            "tool_timeout",
+            "background_tool_timeout",
+            "max_early_messages",
+            "messages_per_second",
+        ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
         for name in ("interruption_delay", "audio_cap", "video_cap", "connection_cap", "go_away_lead"):

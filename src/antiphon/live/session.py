@@ -3,10 +3,9 @@
 :meth:`Session.receive` takes what the client sent, what the engine did, or what else happened, each with the time
 it happened, and returns the effects to perform, in order. It does no I/O and has no clock, so a whole conversation
 can be tested or replayed without a socket and faster than real time. The states and their transitions are listed
-in :mod:`antiphon.live.machine`.
+in :mod:`antiphon.live.machine`; here is the life of the connection, in :mod:`antiphon.live.dialogue` what is said.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,21 +13,36 @@ from msgspec import UNSET
 
 from antiphon.live import agreement
 from antiphon.live import events as engine
+from antiphon.live.abilities import Abilities
 from antiphon.live.context import Context
-from antiphon.live.effects import Charge, Close, Effect, Note, Open, Send, SendSpeech, Tell
-from antiphon.live.generation import Generation
-from antiphon.live.history import FunctionResult, Turn, Words
-from antiphon.live.inputs import ClientLeft, Drain, EngineOpened, Input, Refused, Tick, Unread
-from antiphon.live.machine import CONNECTION, MODEL, USER, Connection, Machine, Model, Trigger, User
+from antiphon.live.dialogue import Dialogue
+from antiphon.live.effects import Close, Effect, Note, Open, Save, Send, Tell
+from antiphon.live.history import Picture
+from antiphon.live.inputs import (
+    Begin,
+    ClientLeft,
+    Drain,
+    EngineOpened,
+    Evicted,
+    Input,
+    Refused,
+    Saved,
+    Tick,
+    Unread,
+)
+from antiphon.live.limits import Limits
+from antiphon.live.machine import CONNECTION, Connection, Machine, Trigger, User
 from antiphon.live.policy import Policy
+from antiphon.live.record import Record
 from antiphon.live.setup import Setup
-from antiphon.live.tokens import Tokens, Usage, audio_tokens
+from antiphon.live.snapshot import Snapshot
+from antiphon.live.tokens import Usage
 from antiphon.wire.gemini import client, server
 from antiphon.wire.gemini.media import audio_rate
 from antiphon.wire.refusal import CloseCode, Refusal
 
-MAX_SPEECH_BYTES = 12_000
-"""Model speech a frame carries at most: 250 ms, as the hosted service sends it."""
+MAX_REMEMBERED = 100
+"""Ignored fields, and notes, that the record of a session names at most."""
 
 Event = client.Message | engine.ModelEvent | Input
 
@@ -36,35 +50,48 @@ Event = client.Message | engine.ModelEvent | Input
 class Session:
     """One conversation, from its first message to its close. Times are seconds of any steady clock."""
 
-    def __init__(self, policy: Policy, now: float, session_id: str = "") -> None:
+    def __init__(self, policy: Policy, now: float, session_id: str = "", abilities: Abilities | None = None) -> None:
         self.policy = policy
         self.id = session_id
         self.connection = Machine(CONNECTION, Connection.AWAITING_SETUP)
-        self.user = Machine(USER, User.QUIET)
-        self.model = Machine(MODEL, Model.IDLE)
-        self.setup: Setup | None = None
-        self.usage = Usage()
         self.input_seconds = 0.0
+        self._abilities = abilities or Abilities("engine")
         self._began = self._last_message = now
         self._effects: list[Effect] = []
         self._early: list[client.Message] = []
         self._allowance = 10 * policy.messages_per_second
         self._drain_deadline: float | None = None
-        self._next_number = 1
-        self._activity_began = 0.0
-        self._collecting = False
-        self._due = False
-        self._unanswered = False
-        self._awaited_activities: deque[float] = deque()
-        self._waiting: list[tuple[Turn, Tokens | None]] = []
-        self._held_fragment: engine.OutputTranscript | None = None
-        self._generation: Generation
-        self._context: Context
+        self._resumed: Snapshot | None = None
+        self._messages = 0
+        self._saved_number = 0
+        self._saved_messages = 0
+        self._close_effect: Close | None = None
+        self._ignored: dict[str, None] = {}
+        self._notes: dict[str, None] = {}
+        self._blind = False
+        self._dialogue: Dialogue | None = None
+        self._limits: Limits
+
+    @property
+    def dialogue(self) -> Dialogue:
+        """What is said; there is none before the setup was agreed."""
+        assert self._dialogue is not None
+        return self._dialogue
+
+    @property
+    def setup(self) -> Setup | None:
+        """What was agreed, once it was."""
+        return self._dialogue.setup if self._dialogue else None
 
     @property
     def context(self) -> Context:
         """What the model reads: every turn that ended."""
-        return self._context
+        return self.dialogue.context
+
+    @property
+    def usage(self) -> Usage:
+        """What all generations used."""
+        return self._dialogue.usage if self._dialogue else Usage()
 
     @property
     def closed(self) -> bool:
@@ -79,12 +106,9 @@ class Session:
             return None
         if state is not Connection.OPEN:
             return self._began + self.policy.setup_timeout
-        deadline = self._last_message + self.policy.idle_timeout
-        if self.model.state is Model.PLAYING:
-            deadline = min(deadline, self._generation.clock.ends)
-        elif self.model.state is Model.AWAITING_TOOLS and self._generation.tools_deadline is not None:
-            deadline = min(deadline, self._generation.tools_deadline)
-        return deadline if self._drain_deadline is None else min(deadline, self._drain_deadline)
+        idle = self._last_message + self.policy.idle_timeout
+        others = (self.dialogue.deadline, self._limits.deadline, self._drain_deadline)
+        return min([idle, *(deadline for deadline in others if deadline is not None)])
 
     def receive(self, event: Event, now: float) -> list[Effect]:
         """What to do about ``event``, which happened at ``now``. Nothing happens after the session is closed."""
@@ -92,30 +116,68 @@ class Session:
             return []
         try:
             _HANDLERS[type(event)](self, event, now)
+            if self._dialogue is not None and self._dialogue.idle:
+                self._settle(now)
         except Refusal as refusal:
             self._close(refusal.code, str(refusal), now)
-        effects, self._effects = self._effects, []
-        if self.closed:
-            last = next(n for n, effect in enumerate(effects) if type(effect) is Close)
-            del effects[last + 1 :]
+        # In place: the dialogue writes to the same list.
+        effects = self._effects.copy()
+        self._effects.clear()
+        if self._close_effect is not None:
+            del effects[effects.index(self._close_effect) + 1 :]
+        self._remember(effects)
         return effects
+
+    def record(self, now: float) -> Record:
+        """What is remembered of the session; complete once it is closed."""
+        close = self._close_effect or Close(None, "")
+        dialogue = self._dialogue
+        return Record(
+            session_id=self.id,
+            model=dialogue.setup.profile.id if dialogue else "",
+            engine=self._abilities.name,
+            seconds=now - self._began,
+            turns=dialogue.next_number - 1 if dialogue else 0,
+            usage=self.usage,
+            close_code=close.code,
+            close_reason=close.reason,
+            ignored=tuple(self._ignored),
+            notes=tuple(self._notes),
+            interruptions=dialogue.interruptions if dialogue else 0,
+            tool_calls=dialogue.calls.made if dialogue else 0,
+            dropped_frames=dialogue.frames.dropped if dialogue else 0,
+        )
 
     # --- the connection -------------------------------------------------------------------------------------
 
     def _on_setup(self, message: client.Setup, now: float) -> None:
+        self._on_begin(Begin(message), now)
+
+    def _on_begin(self, begin: Begin, now: float) -> None:
         if not self.connection.may(Trigger.SETUP):
             raise Refusal("setup", "was sent twice", "open a new connection to change it")
-        self.setup, ignored = agreement.agree(message)
+        setup, ignored = agreement.agree(begin.setup, self.policy, self._abilities)
+        snapshot = begin.snapshot
+        if snapshot is not None:
+            if setup.profile.id != snapshot.model:
+                raise Refusal("setup.model", "cannot change on resumption", f"use models/{snapshot.model}")
+            self.id, self._resumed = snapshot.session_id, snapshot
         self.connection.move(Trigger.SETUP)
-        self._context = Context(self.setup)
-        self._collecting = self.setup.initial_history
         self._last_message = now
+        self._dialogue = Dialogue(setup, self.policy, self._abilities, self._effects, snapshot)
+        self._dialogue.sends_voice_activity &= begin.voice_activity
+        elapsed = snapshot.seconds if snapshot else 0.0
+        self._limits = Limits(self.policy, setup, self._began, elapsed, begin.expires_in)
+        if snapshot is not None and snapshot.has_video:
+            self._limits.saw_picture()
         self._note_ignored(ignored)
-        self._effects.append(Open(self.setup))
+        self._effects.append(Open(setup))
 
     def _on_engine_opened(self, _: EngineOpened, now: float) -> None:
         self.connection.move(Trigger.ENGINE_OPENED)
         self._send(setup_complete=server.SetupComplete(session_id=self.id))
+        self._enforce_limits(now)
+        self._settle(now)
         early, self._early = self._early, []
         for message in early:
             _HANDLERS[type(message)](self, message, now)
@@ -125,6 +187,7 @@ class Session:
         state = self.connection.state
         if state is Connection.OPEN:
             self._limit_rate(now)
+            self._messages += 1
             return True
         if state is Connection.AWAITING_SETUP:
             name = next(name for name, kind in client.MEMBERS.items() if isinstance(message, kind))
@@ -148,6 +211,8 @@ class Session:
         raise event.refusal
 
     def _on_unread(self, event: Unread, now: float) -> None:
+        if self.policy.strict:
+            raise Refusal(event.fields[0], "is no field of this message", "remove it")
         self._note_ignored(list(event.fields))
 
     def _on_failure(self, event: engine.Failure, now: float) -> None:
@@ -158,26 +223,16 @@ class Session:
     def _on_client_left(self, _: ClientLeft, now: float) -> None:
         self._close(None, "the client left", now)
 
+    def _on_evicted(self, _: Evicted, now: float) -> None:
+        self._close(CloseCode.NORMAL, "session: it was resumed on another connection", now)
+
     def _on_drain(self, event: Drain, now: float) -> None:
         if self.connection.state is not Connection.OPEN:
             self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
             return
         self._drain_deadline = now + event.seconds
+        self.dialogue.draining = True
         self._send(go_away=server.GoAway(time_left=f"{event.seconds:g}s"))
-        self._close_if_drained(now)
-
-    def _close_if_drained(self, now: float) -> None:
-        if self._drain_deadline is None or self.connection.state is not Connection.OPEN:
-            return
-        if self.model.state is Model.IDLE or now >= self._drain_deadline:
-            self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
-
-    def _close(self, code: int | None, reason: str, now: float) -> None:
-        if self.model.state is not Model.IDLE:
-            self._record(self._generation.clock.heard(now))
-            self._charge()
-        self.connection.move(Trigger.CLOSE)
-        self._effects.append(Close(code, reason))
 
     def _on_tick(self, _: Tick, now: float) -> None:
         if self.connection.state is not Connection.OPEN:
@@ -185,13 +240,73 @@ class Session:
                 reason = f"setup: was not complete within {self.policy.setup_timeout:g} s"
                 self._close(CloseCode.POLICY, reason, now)
             return
-        self._finish_if_heard(now)
-        if self.model.state is Model.AWAITING_TOOLS:
-            self._expire_tools(now)
+        self.dialogue.tick(now)
+        self._enforce_limits(now)
         if now >= self._last_message + self.policy.idle_timeout:
             reason = f"idle: nothing was received for {self.policy.idle_timeout:g} s"
             self._close(CloseCode.POLICY, reason, now)
-        self._close_if_drained(now)
+        elif self._drain_deadline is not None and now >= self._drain_deadline:
+            self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
+
+    def _enforce_limits(self, now: float) -> None:
+        end = self._limits.end
+        if end is None or self.connection.state is not Connection.OPEN:
+            return
+        if now >= end.at:
+            self._close(end.code, end.reason, now)
+        elif not self._limits.announced and now >= end.at - self.policy.go_away_lead:
+            self._limits.announced = True
+            self._send(go_away=server.GoAway(time_left=f"{end.at - now:.3f}s"))
+
+    def _close(self, code: int | None, reason: str, now: float) -> None:
+        if self.closed:
+            return
+        if self._dialogue is not None:
+            self._dialogue.end(now)
+        self.connection.move(Trigger.CLOSE)
+        self._close_effect = Close(code, reason)
+        self._effects.append(self._close_effect)
+
+    # --- between turns --------------------------------------------------------------------------------------
+
+    def _settle(self, now: float) -> None:
+        """Do what waits for the end of a turn."""
+        if self.connection.state is not Connection.OPEN:
+            return
+        if self._drain_deadline is not None:
+            self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
+        elif self._saved_number != self.dialogue.next_number and not self.dialogue.calls.pending:
+            self._save(now)
+
+    def _save(self, now: float) -> None:
+        dialogue = self.dialogue
+        if not dialogue.setup.resumable:
+            return
+        self._saved_number, self._saved_messages = dialogue.next_number, self._messages
+        earlier = self._resumed
+        snapshot = Snapshot(
+            session_id=self.id,
+            model=dialogue.setup.profile.id,
+            turns=dialogue.context.kept,
+            usage=dialogue.usage,
+            next_generation=dialogue.next_number,
+            input_seconds=self.input_seconds + (earlier.input_seconds if earlier else 0.0),
+            seconds=now - self._began + (earlier.seconds if earlier else 0.0),
+            has_video=self._limits.has_video,
+        )
+        self._effects.append(Save(snapshot))
+
+    def _on_saved(self, event: Saved, now: float) -> None:
+        """Tell the client its handle, unless the next turn has begun: then it would promise too much."""
+        if not event.handle:
+            self._effects.append(Note("the session could not be saved: it cannot be resumed from here"))
+        current = event.generation == self._saved_number == self.dialogue.next_number
+        if event.handle and current and self.dialogue.idle and not self.dialogue.calls.pending:
+            index = self._saved_messages if self.dialogue.setup.transparent else None
+            update = server.SessionResumptionUpdate(
+                new_handle=event.handle, resumable=True, last_consumed_client_message_index=index
+            )
+            self._send(session_resumption_update=update)
 
     # --- what the client sends ------------------------------------------------------------------------------
 
@@ -203,13 +318,13 @@ class Session:
         if message.audio is not None:
             self._on_audio(message.audio, "realtimeInput.audio")
         for number, chunk in enumerate(message.media_chunks):
-            self._on_media(chunk, f"realtimeInput.mediaChunks[{number}]")
+            self._on_media(chunk, f"realtimeInput.mediaChunks[{number}]", now)
         if message.video is not None:
-            self._on_image(message.video, "realtimeInput.video")
+            self._on_image(message.video, "realtimeInput.video", now)
         if message.text is not UNSET:
-            self._on_text(message.text, now)
+            self.dialogue.say(message.text, now)
         if message.activity_end is not None:
-            self._on_activity_end(now)
+            self._on_activity_end()
         if message.audio_stream_end:
             self._on_stream_end()
 
@@ -224,51 +339,39 @@ class Session:
             raise Refusal(f"{field}.data", reason, "send an even number of bytes")
         self.input_seconds += len(pcm) / (2 * rate)
         # Outside a manual activity there is no turn that the sound could belong to.
-        if self.user.state is User.ACTIVE or self._detects_activity:
+        if self.dialogue.user.state is User.ACTIVE or self._detects_activity:
             self._effects.append(Tell(engine.Audio(pcm, rate)))
 
-    def _on_media(self, blob: client.Blob, field: str) -> None:
+    def _on_media(self, blob: client.Blob, field: str, now: float) -> None:
         if blob.mime_type.startswith("image/"):
-            self._on_image(blob, field)
+            self._on_image(blob, field, now)
         else:
             self._on_audio(blob, field)
 
-    def _on_image(self, blob: client.Blob, field: str) -> None:
+    def _on_image(self, blob: client.Blob, field: str, now: float) -> None:
         if not blob.mime_type.startswith("image/"):
             raise Refusal(f"{field}.mimeType", f"{blob.mime_type[:40]!r} is no image", "send image/jpeg")
-        self._effects.append(Tell(engine.Image(blob.mime_type, blob.data)))
-
-    def _on_text(self, text: str, now: float) -> None:
-        if not text.strip():
-            # Some clients send a blank text to make the model speak about content it has not answered yet.
-            if self._unanswered:
-                self._answer(now)
-            return
-        if self._interruptible:
-            self._interrupt(now)
-        self._append_user(Turn("user", (Words(text),)))
-        self._due = True
-        if self._detects_activity or self.user.state is User.QUIET:
-            self._answer(now)
+        self._limits.saw_picture()
+        self._enforce_limits(now)
+        if not self._abilities.images and not self._blind:
+            self._blind = True
+            self._effects.append(Note(f"{field}: {self._abilities.name} cannot see; pictures stay in the history"))
+        self.dialogue.show(Picture(blob.mime_type, blob.data, frame=True), now)
 
     def _on_activity_start(self, now: float) -> None:
         self._require_manual("activityStart")
-        if not self.user.may(Trigger.ACTIVITY_START):
+        if not self.dialogue.user.may(Trigger.ACTIVITY_START):
             self._effects.append(Note("realtimeInput.activityStart: ignored, the activity has begun already"))
             return
-        self.user.move(Trigger.ACTIVITY_START)
-        self._activity_began = self.input_seconds
-        if self._interruptible:
-            self._interrupt(now)
+        self.dialogue.start_activity(self.input_seconds, now, detected=False)
         self._effects.append(Tell(engine.ActivityStart()))
 
-    def _on_activity_end(self, now: float) -> None:
+    def _on_activity_end(self) -> None:
         self._require_manual("activityEnd")
-        if not self.user.may(Trigger.ACTIVITY_END):
+        if not self.dialogue.user.may(Trigger.ACTIVITY_END):
             self._effects.append(Note("realtimeInput.activityEnd: ignored, no activity has begun"))
             return
-        self.user.move(Trigger.ACTIVITY_END)
-        self._awaited_activities.append(self.input_seconds - self._activity_began)
+        self.dialogue.end_activity(self.input_seconds, detected=False)
         self._effects.append(Tell(engine.ActivityEnd()))
 
     def _require_manual(self, member: str) -> None:
@@ -284,231 +387,31 @@ class Session:
         if not self._admit(message, now):
             return
         turns = []
+        strict = self.policy.strict and self.dialogue.setup.profile.roles_required
         for number, content in enumerate(message.turns):
-            turn, ignored = agreement.turn(content, f"clientContent.turns[{number}]")
+            turn, ignored = agreement.turn(content, f"clientContent.turns[{number}]", strict=strict)
             self._note_ignored(ignored)
             turns.append(turn)
-        if not turns and not message.turn_complete:
-            return
-        self._interrupt(now)
-        for turn in turns:
-            self._append(turn)
-        if message.turn_complete and self._collecting:
-            self._collecting = False
-        elif message.turn_complete:
-            self._answer(now)
+        self.dialogue.add(turns, message.turn_complete, now)
 
     def _on_tool_response(self, message: client.ToolResponse, now: float) -> None:
         if not self._admit(message, now):
             return
         for number, response in enumerate(message.function_responses):
-            self._on_function_response(response, f"toolResponse.functionResponses[{number}]")
-        if self.model.state is Model.AWAITING_TOOLS and not self._generation.unanswered:
-            self._resume_generation()
-
-    def _on_function_response(self, response: client.FunctionResponse, field: str) -> None:
-        call_id = response.id or self._only_call_named(response.name)
-        waiting = self._generation.unanswered if self.model.state is Model.AWAITING_TOOLS else []
-        if call_id not in waiting:
-            self._effects.append(Note(f"{field}: ignored, no call {call_id or response.name!r} awaits an answer"))
-            return
-        value = response.response
-        answer = value if isinstance(value, dict) else {"output": value}
-        self._generation.answer(FunctionResult(call_id, self._generation.calls[call_id].name, answer))
-
-    def _only_call_named(self, name: str) -> str:
-        if self.model.state is not Model.AWAITING_TOOLS:
-            return ""
-        calls = self._generation.calls
-        ids = [call_id for call_id in self._generation.unanswered if calls[call_id].name == name]
-        return ids[0] if len(ids) == 1 else ""
+            self.dialogue.answer_call(response, f"toolResponse.functionResponses[{number}]", now)
 
     def _on_context_update(self, message: client.ContextUpdate, now: float) -> None:
-        if self._admit(message, now):
-            self._effects.append(Note("contextUpdate: ignored, this server does not support it yet"))
-
-    # --- what the engine does -------------------------------------------------------------------------------
-
-    def _on_activity_started(self, event: engine.ActivityStarted, now: float) -> None:
-        self.user.move(Trigger.ACTIVITY_START)
-        self._activity_began = event.offset
-        if self._interruptible:
-            self._interrupt(now)
-
-    def _on_activity_ended(self, event: engine.ActivityEnded, now: float) -> None:
-        self.user.move(Trigger.ACTIVITY_END)
-        self._awaited_activities.append(event.offset - self._activity_began)
-
-    def _on_input_transcript(self, event: engine.InputTranscript, now: float) -> None:
-        if not event.final:
+        if not self._admit(message, now):
             return
-        seconds = self._awaited_activities.popleft()
-        if event.text and self._setup.transcribe_input:
-            heard = server.Transcription(text=event.text, finished=True)
-            self._send(server_content=server.ServerContent(input_transcription=heard))
-        if event.text or not self._unanswered:
-            self._append_user(Turn("user", (Words(event.text),)), Tokens(audio=audio_tokens(seconds)))
-        self._due = True
-        self._answer_if_due(now)
-
-    def _on_speech(self, event: engine.Speech, now: float) -> None:
-        if not self._is_current(event.generation):
-            return
-        self._generation.speech(event.pcm, now)
-        for start in range(0, len(event.pcm), MAX_SPEECH_BYTES):
-            piece = event.pcm[start : start + MAX_SPEECH_BYTES]
-            self._effects.append(SendSpeech(event.generation, piece))
-
-    def _on_output_transcript(self, event: engine.OutputTranscript, now: float) -> None:
-        if self._is_current(event.generation):
-            self._generation.spoke(event)
-            self._send_transcript(event)
-
-    def _on_model_text(self, event: engine.ModelText, now: float) -> None:
-        if not self._is_current(event.generation):
-            return
-        if not event.thought:
-            self._generation.wrote(event.text)
-        part = client.Part(text=event.text, thought=event.thought)
-        turn = client.Content(role="model", parts=[part])
-        self._send(server_content=server.ServerContent(model_turn=turn))
-
-    def _on_tool_calls(self, event: engine.ToolCalls, now: float) -> None:
-        if not self._is_current(event.generation):
-            return
-        self._send_transcript(None)
-        self.model.move(Trigger.CALL_TOOLS)
-        self._generation.called(event.calls, now + self.policy.tool_timeout)
-        calls = [client.FunctionCall(id=call.id, name=call.name, args=call.args) for call in event.calls]
-        self._send(tool_call=server.ToolCall(function_calls=calls))
-
-    def _on_generation_complete(self, event: engine.GenerationComplete, now: float) -> None:
-        if not self._is_current(event.generation):
-            return
-        self._send_transcript(None)
-        self.model.move(Trigger.COMPLETE)
-        self._finish_if_heard(now)
-
-    def _is_current(self, number: int) -> bool:
-        """Whether something of generation ``number`` is still wanted."""
-        return self.model.state is Model.GENERATING and number == self._generation.number
-
-    # --- generations ----------------------------------------------------------------------------------------
-
-    def _answer_if_due(self, now: float) -> None:
-        if self._due and self.user.state is User.QUIET and not self._awaited_activities:
-            self._answer(now)
-
-    def _answer(self, now: float) -> None:
-        """Begin a generation, or remember to begin it when the present one ended."""
-        self._due = self._unanswered = True
-        if self.model.state is not Model.IDLE:
-            return
-        self._due = self._unanswered = self._collecting = False
-        self.model.move(Trigger.RESPOND)
-        self._generation = Generation(self._next_number, self._context.tokens)
-        self._effects.append(Tell(engine.Respond(self._generation.number, self._context.history)))
-
-    def _resume_generation(self) -> None:
-        results = self._generation.resume()
-        self.model.move(Trigger.TOOLS_DONE)
-        said = tuple(turn for turn, _ in self._generation.turns(self._generation.clock.sent))
-        history = self._context.history + said
-        self._effects.append(Tell(engine.ToolResults(self._generation.number, results, history)))
-
-    def _expire_tools(self, now: float) -> None:
-        deadline = self._generation.tools_deadline
-        if deadline is None or now < deadline:
-            return
-        expired = self._generation.unanswered
-        error = {"error": f"no answer within {self.policy.tool_timeout:g} s"}
-        for call_id in expired:
-            call = self._generation.calls[call_id]
-            self._generation.answer(FunctionResult(call_id, call.name, error))
-        self._effects.append(Note(f"toolCall: {', '.join(expired)} expired"))
-        self._send(tool_call_cancellation=server.ToolCallCancellation(ids=expired))
-        self._resume_generation()
-
-    def _interrupt(self, now: float) -> None:
-        """End the present generation, if there is one, and tell the client once."""
-        self._finish_if_heard(now)
-        if self.model.state is Model.IDLE:
-            return
-        cancelled = self._generation.unanswered
-        self.model.move(Trigger.INTERRUPT)
-        self._effects.append(Tell(engine.Interrupt(self._generation.number + 1)))
-        if self._held_fragment is not None and self._held_fragment.offset < self._generation.clock.heard(now):
-            self._send_transcript(None)
-        self._held_fragment = None
-        if cancelled:
-            self._send(tool_call_cancellation=server.ToolCallCancellation(ids=cancelled))
-        self._send(server_content=server.ServerContent(interrupted=True))
-        self._end_turn(self._generation.clock.heard(now), now)
-
-    def _finish_if_heard(self, now: float) -> None:
-        """End a complete generation once its sound has played out."""
-        if self.model.state is not Model.PLAYING:
-            return
-        if self.policy.pace_turns and now < self._generation.clock.ends:
-            return
-        self.model.move(Trigger.PLAYED)
-        self._send(server_content=server.ServerContent(generation_complete=True))
-        self._end_turn(self._generation.clock.sent, now)
-
-    def _end_turn(self, heard: float, now: float) -> None:
-        usage = self._generation.usage.metadata()
-        self._send(server_content=server.ServerContent(turn_complete=True), usage_metadata=usage)
-        self._record(heard)
-        self._charge()
-        self._next_number = self._generation.number + 1
-        waiting, self._waiting = self._waiting, []
-        for turn, tokens in waiting:
-            self._append(turn, tokens)
-        self._close_if_drained(now)
-        if self.connection.state is Connection.OPEN:
-            self._answer_if_due(now)
-
-    def _record(self, heard: float) -> None:
-        for turn, tokens in self._generation.turns(heard):
-            self._context.append(turn, tokens)
-
-    def _charge(self) -> None:
-        usage = self._generation.usage
-        self.usage += usage
-        self._effects.append(Charge(self._generation.number, usage))
+        setup, ignored = agreement.update(self.dialogue.setup, message, self.policy, self._abilities)
+        self._note_ignored(ignored)
+        self.dialogue.change(setup)
 
     # --- small things ---------------------------------------------------------------------------------------
 
     @property
-    def _setup(self) -> Setup:
-        assert self.setup is not None
-        return self.setup
-
-    @property
     def _detects_activity(self) -> bool:
-        return self._setup.detection.automatic
-
-    @property
-    def _interruptible(self) -> bool:
-        return self._setup.interruptible
-
-    def _append_user(self, turn: Turn, tokens: Tokens | None = None) -> None:
-        """Add what the user said, after the answer that is being given."""
-        if self.model.state is Model.IDLE:
-            self._append(turn, tokens)
-        else:
-            self._waiting.append((turn, tokens))
-
-    def _append(self, turn: Turn, tokens: Tokens | None = None) -> None:
-        self._context.append(turn, tokens)
-        self._unanswered = turn.role == "user"
-
-    def _send_transcript(self, fragment: engine.OutputTranscript | None) -> None:
-        """Send the fragment before this one: only when the next is known is it clear which is the last."""
-        held, self._held_fragment = self._held_fragment, fragment
-        if held is not None and self._setup.transcribe_output:
-            said = server.Transcription(text=held.text, finished=fragment is None)
-            self._send(server_content=server.ServerContent(output_transcription=said))
+        return self.dialogue.setup.detection.automatic
 
     def _send(self, **members: Any) -> None:
         self._effects.append(Send(server.ServerMessage(**members)))
@@ -516,6 +419,24 @@ class Session:
     def _note_ignored(self, fields: list[str]) -> None:
         if fields:
             self._effects.append(Note(f"ignored, not supported: {', '.join(fields)}"))
+            self._ignored.update(dict.fromkeys(fields[: MAX_REMEMBERED - len(self._ignored)]))
+
+    def _remember(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if type(effect) is Note and len(self._notes) < MAX_REMEMBERED:
+                self._notes[effect.text] = None
+
+
+def _dialogue(method: Callable[[Dialogue, Any, float], None]) -> Callable[[Session, Any, float], None]:
+    return lambda session, event, now: method(session.dialogue, event, now)
+
+
+def _activity_started(dialogue: Dialogue, event: engine.ActivityStarted, now: float) -> None:
+    dialogue.start_activity(event.offset, now, detected=True)
+
+
+def _activity_ended(dialogue: Dialogue, event: engine.ActivityEnded, now: float) -> None:
+    dialogue.end_activity(event.offset, detected=True)
 
 
 _HANDLERS: dict[type, Callable[[Session, Any, float], None]] = {
@@ -524,19 +445,23 @@ _HANDLERS: dict[type, Callable[[Session, Any, float], None]] = {
     client.ClientContent: Session._on_client_content,
     client.ToolResponse: Session._on_tool_response,
     client.ContextUpdate: Session._on_context_update,
+    Begin: Session._on_begin,
     EngineOpened: Session._on_engine_opened,
     Refused: Session._on_refused,
     Unread: Session._on_unread,
     ClientLeft: Session._on_client_left,
+    Evicted: Session._on_evicted,
     Drain: Session._on_drain,
+    Saved: Session._on_saved,
     Tick: Session._on_tick,
-    engine.ActivityStarted: Session._on_activity_started,
-    engine.ActivityEnded: Session._on_activity_ended,
-    engine.InputTranscript: Session._on_input_transcript,
-    engine.Speech: Session._on_speech,
-    engine.OutputTranscript: Session._on_output_transcript,
-    engine.ModelText: Session._on_model_text,
-    engine.ToolCalls: Session._on_tool_calls,
-    engine.GenerationComplete: Session._on_generation_complete,
+    engine.ActivityStarted: _dialogue(_activity_started),
+    engine.ActivityEnded: _dialogue(_activity_ended),
+    engine.InputTranscript: _dialogue(Dialogue.hear),
+    engine.Speech: _dialogue(Dialogue.speak),
+    engine.OutputTranscript: _dialogue(Dialogue.speak_words),
+    engine.ModelText: _dialogue(Dialogue.write),
+    engine.ToolCalls: _dialogue(Dialogue.call),
+    engine.Grounding: _dialogue(Dialogue.ground),
+    engine.GenerationComplete: _dialogue(Dialogue.complete),
     engine.Failure: Session._on_failure,
 }

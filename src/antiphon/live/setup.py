@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from antiphon.live.profiles import Profile
+from antiphon.live.profiles import Coverage, Profile
 
-Coverage = Literal["activity", "activity_and_all_video", "all_input"]
+__all__ = ["ActivityDetection", "Compression", "Coverage", "Setup", "Thinking", "Tool"]
 
 
 class Tool(Struct, frozen=True):

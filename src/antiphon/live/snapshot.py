@@ -16,7 +16,8 @@ class KeptTurn(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     """A session between two turns. Everything else comes with the setup of the connection that resumes it.
 
-    ``next_generation`` goes on counting, so that no generation number is used twice in one session.
+    ``next_generation`` goes on counting, so that no generation number is used twice in one session. ``seconds`` is how
+    long the session lasted so far, ``has_video`` whether it had pictures.
     """
 
     session_id: str
@@ -25,3 +26,5 @@ class Snapshot(Struct, frozen=True):
     usage: Usage
     next_generation: int
     input_seconds: float = 0.0
+    seconds: float = 0.0
+    has_video: bool = False

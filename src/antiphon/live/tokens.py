@@ -1,18 +1,39 @@
-"""How much a turn uses, in tokens by modality.
+"""How much a turn uses, in tokens by modality, and how clients read it.
 
-Rates of the Live API guides: audio is 25 tokens a second in and out, an image 258. Text has no published tokenizer
-for these models; four characters a token is the rule of thumb that the guides give.
+Rates: audio is 25 tokens a second in and out (Live API guides). A picture is 258, or 64 with ``mediaResolution`` low
+and 256 with medium or high (descriptions of that enumeration); so is a frame of video, of which there is one a second
+at most (Cloud session guide). The price page's $0.002 a minute implies some 33 tokens a second of video, and nobody
+has published a measurement, so video errs on the dear side. Text has no published tokenizer for these models; four
+characters a token is the rule of thumb that the guides give.
+
+What counts where, in the ``usageMetadata`` of a generation:
+
+- ``promptTokenCount``: the system instruction, the declared tools and every turn in the window, read again by every
+  generation. Speech of both sides stays in the window as audio; its transcript is not read again.
+- ``toolUsePromptTokenCount``: the results of functions that the generation waited for. Later generations find them
+  among the turns of their prompt.
+- ``responseTokenCount``: what the model made. Speech is audio; text answers and function calls are text, and so are
+  the transcripts of both sides that the client asked for ("transcription is billed as text output", guides).
+- ``thoughtsTokenCount``: what the model thought, whether or not the client sees it. Not in the response.
+- ``totalTokenCount``: the sum of these four, as the API documents it (one third-party probe saw thoughts left out).
+- ``cachedContentTokenCount`` is never there: no cache discount applies to live sessions.
+
+A generation is charged once, with the same numbers its client got; a session's usage is the sum over its generations,
+and details by modality add up to their count. Searches are charged by the query and have no field of their own.
 """
 
 import math
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 from antiphon.wire.gemini.server import ModalityTokenCount, UsageMetadata
 
+MediaResolution = Literal["", "low", "medium", "high"]
+
 AUDIO_TOKENS_PER_SECOND = 25
-IMAGE_TOKENS = 258
+PICTURE_TOKENS: dict[MediaResolution, int] = {"": 258, "low": 64, "medium": 256, "high": 256}
 CHARACTERS_PER_TOKEN = 4
 
 
@@ -87,3 +108,8 @@ def text_tokens(characters: int) -> int:
 def audio_tokens(seconds: float) -> int:
     """Tokens of so much audio; what is only the noise of adding floats does not make another one."""
     return math.ceil(round(seconds * AUDIO_TOKENS_PER_SECOND, 6))
+
+
+def picture_tokens(resolution: MediaResolution = "") -> int:
+    """Tokens of one picture, or of one frame of video."""
+    return PICTURE_TOKENS[resolution]
