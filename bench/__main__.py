@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from bench import input_path, interruption, latency, memory, sessions
+from bench import input_path, interruption, latency, memory, sessions, soak
 from bench.child import run_in
 from bench.report import Sizes, Table
 
@@ -24,12 +24,14 @@ MEASURES: dict[str, tuple[str, Run]] = {
     "latency": ("end of speech to first audio, by parts", latency.run),
     "interruption": ("how fast an answer stops", interruption.run),
     "memory": ("memory of idle and of listening sessions", memory.run),
+    "soak": ("whether anything stays behind when many come and go", soak.run),
 }
 SCRIPTS = {
     "wire": "reading and writing frames, beside the standard library",
     "ears": "voice activity of many sessions, beside the bare model",
     "recogniser": "word error rates, cost and latency of the embedded recogniser",
     "voice": "first sound and cost of the embedded voice",
+    "watermark": "how often the mark is found, and where there is none; what it changes and costs",
 }
 """Benchmarks with a command line of their own: ``python -m bench.NAME --help``."""
 
@@ -47,7 +49,8 @@ def main() -> None:
             print(f"{name:14}{about}")
         return
     chunks = tuple(options.chunks or Sizes().chunks_ms)
-    sizes = Sizes(options.sessions, options.seconds, options.rounds, chunks, options.loop)
+    seconds = options.seconds or (options.minutes and 60 * options.minutes)
+    sizes = Sizes(options.sessions, seconds, options.rounds, chunks, options.loop)
     run_in(options.loop, _run(options.names or [*MEASURES, *SCRIPTS], sizes, options.json))
 
 
@@ -64,6 +67,8 @@ async def _run(names: list[str], sizes: Sizes, as_json: bool) -> None:
         tables[name].show(console)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode({"machine": machine(), "tables": tables}), indent=1).decode())
+    if bad := [name for name, table in tables.items() if not table.ok]:
+        sys.exit(f"not as it should be: {', '.join(bad)}")
 
 
 async def _run_script(name: str, as_json: bool) -> None:
@@ -87,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     parser.add_argument("--sessions", type=int, metavar="N", help="how many sessions (latency: how many sentences)")
     parser.add_argument("--seconds", type=float, metavar="S", help="how long to measure")
+    parser.add_argument("--minutes", type=float, metavar="M", help="the same, in minutes")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often to repeat")
     parser.add_argument("--chunks", type=int, nargs="*", metavar="MS", help="sessions, floor: 20 40 100 by default")
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop", help="event loop of the servers")

@@ -1,22 +1,24 @@
 """A server in a process of its own, so that its processor time and memory are nobody else's.
 
 ``python -m bench.child KIND`` serves until its standard input ends; ``marks`` on a line there asks for the times of
-the engine's events so far. :class:`ServerProcess` is the other side of that.
+the engine's events so far, ``census`` for what the process holds. :class:`ServerProcess` is the other side of that.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psutil  # type: ignore[import-untyped]
+from msgspec import Struct
 
 from antiphon.engines.base import Engine
 from antiphon.engines.cascade.assembly import assemble
@@ -25,17 +27,37 @@ from antiphon.engines.cascade.espeak.voice import EspeakVoice
 from antiphon.server.config import Config
 from antiphon.server.running import Server
 from bench.floor import FloorServer
-from bench.parts import DeafRecogniser, EndlessBrain, Mark, MuteVoice, ShortBrain, TimedEngine
+from bench.parts import BusyBrain, DeafRecogniser, EndlessBrain, Mark, MuteVoice, ShortBrain, TimedEngine
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "default": lambda: assemble(recognisers=1),
     "listening": lambda: CascadeEngine(DeafRecogniser(), ShortBrain(), MuteVoice()),
     "talking": lambda: CascadeEngine(DeafRecogniser(), EndlessBrain(), EspeakVoice()),
+    "busy": lambda: CascadeEngine(DeafRecogniser(), BusyBrain(), EspeakVoice()),
 }
-"""What can answer: the default engine, for one speaker at a time; one that only listens; one that talks on and on."""
+"""What can answer: the default engine, for one speaker at a time; one that only listens; one that talks on and on; one
+that does a bit of everything."""
 
 FLOOR = "floor"
 _START_TIMEOUT = 60.0
+
+
+class Census(Struct, frozen=True):
+    """What a server's process holds: sessions, asyncio tasks, and objects that the garbage collector knows."""
+
+    sessions: int
+    tasks: int
+    objects: int
+
+
+class Holdings(Struct, frozen=True):
+    """What the system holds for a server's process. ``memory`` in bytes; ``children`` are all processes below it."""
+
+    memory: int
+    descriptors: int
+    sockets: int
+    threads: int
+    children: int
 
 
 class ServerProcess:
@@ -67,11 +89,29 @@ class ServerProcess:
         """Resident bytes of the process, its children left out."""
         return int(self._statistics.memory_info().rss)
 
+    def holdings(self) -> Holdings:
+        """What the system holds for the process."""
+        with self._statistics.oneshot():
+            return Holdings(
+                memory=self.memory(),
+                descriptors=self._statistics.num_fds(),
+                sockets=len(self._statistics.net_connections(kind="all")),
+                threads=self._statistics.num_threads(),
+                children=len(self._statistics.children(recursive=True)),
+            )
+
     async def marks(self) -> list[Mark]:
-        """The engine's events since the last time they were asked for."""
+        """The engine's events since the last time they, or a census, were asked for."""
+        return msgspec.json.decode(await self._ask("marks"), type=list[Mark])
+
+    async def census(self) -> Census:
+        """What the process holds, after a collection."""
+        return msgspec.json.decode(await self._ask("census"), type=Census)
+
+    async def _ask(self, what: str) -> bytes:
         assert self._process.stdin is not None
-        self._process.stdin.write(b"marks\n")
-        return msgspec.json.decode(await _line(self._process), type=list[Mark])
+        self._process.stdin.write(f"{what}\n".encode())
+        return await _line(self._process)
 
 
 @asynccontextmanager
@@ -108,7 +148,7 @@ async def _serve(kind: str) -> None:
     if kind == FLOOR:
         floor = FloorServer()
         await floor.start()
-        await _obey(floor.port, [])
+        await _obey(floor.port, {})
         await floor.stop()
         return
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
@@ -116,18 +156,23 @@ async def _serve(kind: str) -> None:
         config = Config(port=0, tls_port=None, data_dir=Path(folder), drain=0.0, max_sessions=100_000)
         server = Server(config, engine)
         await server.start()
-        await _obey(server.port, engine.marks)
+        await _obey(server.port, {"marks": engine.pop_marks, "census": lambda: _census(server, engine)})
         await server.stop()
 
 
-async def _obey(port: int, marks: list[Mark]) -> None:
+def _census(server: Server, engine: TimedEngine) -> Census:
+    engine.pop_marks()
+    gc.collect()
+    return Census(server.sessions, len(asyncio.all_tasks()), len(gc.get_objects()))
+
+
+async def _obey(port: int, answers: Mapping[str, Callable[[], object]]) -> None:
     """Say where the server is; then answer requests until there can be none."""
     print(json.dumps({"port": port}), flush=True)
     requests = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
-    while await requests.readline():
-        print(msgspec.json.encode(marks).decode(), flush=True)
-        marks.clear()
+    while request := (await requests.readline()).decode().strip():
+        print(msgspec.json.encode(answers[request]()).decode(), flush=True)
 
 
 def run_in(loop: str, work: Coroutine[Any, Any, None]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from antiphon.audio.frames import RATE
@@ -72,6 +73,17 @@ class Caller(asyncio.Protocol):
         self._lost: asyncio.Future[None] = loop.create_future()
         self.transport: asyncio.Transport
 
+    @property
+    def gone(self) -> bool:
+        """Whether the connection is."""
+        return self._lost.done()
+
+    @property
+    def close_reason(self) -> str:
+        """Why the server closed the session; empty if it did not."""
+        received = self._socket.close_rcvd
+        return f"{received.code} {received.reason}".strip() if received else ""
+
     async def connect(self, port: int) -> None:
         """Open the session; it is ready afterwards."""
         async with asyncio.timeout(_TIMEOUT):
@@ -79,9 +91,10 @@ class Caller(asyncio.Protocol):
             await self._ready
 
     async def close(self) -> None:
-        """Leave as a polite client does."""
-        self._socket.send_close(1000)
-        self._flush()
+        """Leave as a polite client does, unless the server closes already."""
+        if self._socket.state is State.OPEN:
+            self._socket.send_close(1000)
+            self._flush()
         async with asyncio.timeout(_TIMEOUT):
             await self._lost
 

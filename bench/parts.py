@@ -1,18 +1,22 @@
 """Parts of a cascade that cost nothing, and an engine that remembers when it said what."""
 
+import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from msgspec import Struct
 
-from antiphon.engines.base import Abilities, Conversation, Engine
-from antiphon.engines.cascade.parts import Hypothesis, Prompt, RecognitionContext, Say, SpeechChunk, Thought
+from antiphon.engines.base import Conversation, Engine
+from antiphon.engines.cascade.parts import Call, Hypothesis, Prompt, RecognitionContext, Say, SpeechChunk, Thought
+from antiphon.live.abilities import Abilities
 from antiphon.live.events import ModelEvent
+from antiphon.live.history import FunctionCall, FunctionResult
 from antiphon.live.setup import Setup, Tool
 
 HEARD = "a probe"
 _SENTENCE = "This is sentence number {} of an answer that goes on until somebody interrupts it. "
 _SENTENCES = 60
+_LONG_SENTENCES = 8
 
 
 class DeafUtterance:
@@ -23,6 +27,10 @@ class DeafUtterance:
 
     async def finish(self) -> Hypothesis:
         """The transcript."""
+        return Hypothesis(HEARD)
+
+    async def partial(self) -> Hypothesis:
+        """The transcript so far."""
         return Hypothesis(HEARD)
 
     async def aclose(self) -> None:
@@ -68,6 +76,21 @@ class EndlessBrain(ShortBrain):
             yield Say(_SENTENCE.format(number))
 
 
+class BusyBrain(ShortBrain):
+    """A word, a function call and a long answer, in turns; the results of functions are acknowledged."""
+
+    async def reply(self, prompt: Prompt) -> AsyncGenerator[Thought, None]:
+        """What comes next."""
+        asked = sum(turn.role == "user" and bool(turn.text) for turn in prompt.history)
+        if isinstance(prompt.history[-1].parts[-1], FunctionResult):
+            yield Say("That is done.")
+        elif prompt.tools and asked % 3 == 1:
+            yield Call((FunctionCall(f"call_{secrets.token_hex(4)}", prompt.tools[0].name, {"number": asked}),))
+        else:
+            for number in range(1 if asked % 3 else _LONG_SENTENCES):
+                yield Say(_SENTENCE.format(number))
+
+
 class MuteVoice:
     """Says nothing, for text sessions."""
 
@@ -101,6 +124,12 @@ class TimedEngine:
     def abilities(self) -> Abilities:
         """The other engine's."""
         return self._engine.abilities
+
+    def pop_marks(self) -> list[Mark]:
+        """The marks since the last time."""
+        marks = self.marks[:]
+        self.marks.clear()
+        return marks
 
     async def start(self) -> None:
         """Start the other engine."""

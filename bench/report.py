@@ -21,12 +21,13 @@ class Sizes(Struct, frozen=True):
 
 
 class Table(Struct):
-    """Rows under columns; what one must know to read them stands in ``notes``."""
+    """Rows under columns; what one must know to read them stands in ``notes``. Not ``ok``: something must be mended."""
 
     title: str
     columns: tuple[str, ...]
     rows: list[tuple[Cell, ...]] = []
     notes: list[str] = []
+    ok: bool = True
 
     def show(self, console: Console) -> None:
         """Print it."""

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.__main__ import MEASURES
+from bench.child import Census, Holdings
 from bench.floor import FloorSession, hear
 from bench.load import Frame, Opcode, chunks, framed, message, noise
 from bench.report import figure, percentile
 from bench.sessions import ProbeSound, cores
+from bench.soak import MORE_OBJECTS, SAMPLES, SLACK, Sample, manners
 from bench.spoken import sentence
 
 from antiphon.audio.frames import FRAME_BYTES, RATE
@@ -28,6 +30,7 @@ SIZES = {
     "latency": "--sessions 1 --rounds 1",
     "interruption": "--rounds 1",
     "memory": "--sessions 2 --seconds 0.3",
+    "soak": "--sessions 2 --minutes 0.1",
 }
 
 
@@ -95,6 +98,16 @@ class TestEveryBenchmark:
         assert column(tables["memory"], "sessions") == [0, *(3 * [2, 2, 0])]
         assert min(column(tables["memory"], "resident MB")) > 10
 
+    def test_a_soak_counts_all_along_and_finds_nothing_left_behind(self, tables: dict[str, dict[str, Any]]) -> None:
+        table = tables["soak"]
+        moments = column(table, "moment")
+        assert (moments[0], moments[-1]) == ("before", "after")
+        assert len(moments) == SAMPLES + 1
+        assert max(column(table, "sessions")) > 0
+        assert min(column(table, "objects")) > 10_000
+        assert table["ok"]
+        assert "nothing left behind" in table["notes"]
+
 
 def test_benchmarks_are_listed() -> None:
     output, errors = start("--list").communicate(timeout=60)
@@ -153,6 +166,37 @@ def test_a_sentence_begins_and_ends_with_sound() -> None:
     assert loud[0] == pytest.approx(said.begins * RATE, abs=2)
     assert loud[-1] + 1 == pytest.approx(said.ends * RATE, abs=2)
     assert len(samples) == pytest.approx((said.ends + 1.0) * RATE, abs=2)
+
+
+def held(**more: int) -> Sample:
+    """A sample of 100 of everything, and of as many more as are named."""
+    census = {name: 100 + more.get(name, 0) for name in Census.__struct_fields__}
+    holdings = {name: 100 + more.get(name, 0) for name in Holdings.__struct_fields__}
+    return Sample(0.0, Census(**census), Holdings(**holdings), 0.0)
+
+
+class TestLeftBehind:
+    def test_as_much_as_before_is_nothing(self) -> None:
+        assert held().left_behind(held()) == []
+        assert held(memory=10**9, tasks=-5).left_behind(held()) == []
+
+    @pytest.mark.parametrize("what", SLACK)
+    def test_what_there_is_more_of_is_named(self, what: str) -> None:
+        assert held(**{what: SLACK[what]}).left_behind(held()) == []
+        more = SLACK[what] + 1
+        assert held(**{what: more}).left_behind(held()) == [f"{what}: 100 before, {100 + more} after"]
+
+    def test_objects_may_be_a_few_more(self) -> None:
+        few = round(100 * MORE_OBJECTS)
+        assert held(objects=few).left_behind(held()) == []
+        assert held(objects=few + 1).left_behind(held()) == [f"objects: 100 before, {101 + few} after"]
+
+
+@pytest.mark.parametrize("seconds", [6.0, 60.0, 600.0, 7200.0])
+def test_visitors_come_more_than_once_and_say_something(seconds: float) -> None:
+    polite = manners(seconds)
+    assert 0 < polite.stay[0] < polite.stay[1] < seconds
+    assert 0 < polite.silence[0] < polite.silence[1] <= polite.stay[1]
 
 
 def test_the_server_and_its_clients_get_cores_that_exist() -> None:

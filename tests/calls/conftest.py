@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from antiphon.calls.call import Call
+from antiphon.calls.memory import Memory
 from antiphon.calls.outbox import Outbox
 from antiphon.engines.base import Abilities
 from antiphon.live.events import ModelEvent, UserEvent
@@ -121,6 +123,42 @@ def waiting() -> Callable[[Outbox], Coroutine[Any, Any, list[Any]]]:
             items.append(getting.result())
 
     return waiting
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Coroutine[Any, Any, None]]:
+    """Waits for what another thread brings about."""
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 (another thread brings it about)
+                await asyncio.sleep(0.001)
+
+    return until
+
+
+OpenMemory = Callable[[], Coroutine[Any, Any, Memory]]
+
+
+@pytest.fixture
+async def open_memory(tmp_path: Path) -> AsyncIterator[OpenMemory]:
+    """Opens the same database once more, as another process would."""
+    memories: list[Memory] = []
+
+    async def open_memory() -> Memory:
+        memory = Memory(tmp_path, 7200.0, 86_400.0, lambda: 1_700_000_000.0)
+        memories.append(memory)
+        await memory.open()
+        return memory
+
+    yield open_memory
+    for memory in memories:
+        await memory.aclose()
+
+
+@pytest.fixture
+async def memory(open_memory: OpenMemory) -> Memory:
+    return await open_memory()
 
 
 @pytest.fixture(autouse=True)

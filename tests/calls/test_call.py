@@ -86,8 +86,8 @@ class TestOrder:
         assert "a-call: generation 1 used 1 + 25 tokens" in caplog.messages
 
     async def test_notes_go_to_the_log(self, opened: Call, caplog: pytest.LogCaptureFixture) -> None:
-        opened.receive(client.ContextUpdate())
-        assert caplog.messages == ["a-call: contextUpdate: ignored, this server does not support it yet"]
+        opened.receive(client.ToolResponse(function_responses=[client.FunctionResponse(id="x")]))
+        assert caplog.messages == ["a-call: toolResponse.functionResponses[0]: ignored, no call 'x' was made"]
 
 
 class TestTimers:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.calls.clock import LoopClock
+from antiphon.calls.clock import LoopClock, time_of_day
 from antiphon.testing.clock import VirtualClock
 
 
@@ -80,6 +81,17 @@ class TestVirtualClock:
             clock.advance(step)
         assert all(when == at for when, at in fired)
         assert [when for when, _ in fired] == sorted(when for when in whens if when <= clock.now())
+
+
+class TestTimeOfDay:
+    def test_it_goes_on_from_now_as_its_clock_does(self) -> None:
+        clock = VirtualClock(now=7.0)
+        before = time.time()
+        now = time_of_day(clock)
+        assert before <= now() <= time.time()
+        began = now()
+        clock.advance(3600)
+        assert now() == pytest.approx(began + 3600)
 
 
 class TestFromAnotherThread:

@@ -23,7 +23,7 @@ SETUP = client.Setup(model="gemini-3.8-live")
 async def board(engine: Any, clock: VirtualClock) -> AsyncIterator[Switchboard]:
     board = Switchboard(engine, Policy(), clock, max_calls=2)
     yield board
-    for call in tuple(board._calls.values()):
+    for call in board.calls:
         call.receive(ClientLeft())
         await board.finish(call)
 

@@ -3,37 +3,87 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
+from antiphon.calls.caller import Caller
 from antiphon.calls.clock import Clock, Timer
+from antiphon.calls.memory import Keeping, Memory
 from antiphon.calls.outbox import Hangup, Outbox
 from antiphon.engines.base import Conversation, Engine, EngineUnavailable
-from antiphon.live.effects import Charge, Close, Note, Open, Send, SendSpeech, Tell
-from antiphon.live.events import Failure, Interrupt
-from antiphon.live.inputs import EngineOpened, Tick
+from antiphon.live.effects import Charge, Close, Note, Open, Save, Send, SendSpeech, Tell
+from antiphon.live.events import Failure, Interrupt, ModelEvent
+from antiphon.live.inputs import Begin, EngineOpened, Evicted, Refused, Saved, Tick
 from antiphon.live.policy import Policy
+from antiphon.live.record import Record
 from antiphon.live.session import Event, Session
 from antiphon.live.setup import Setup
-from antiphon.wire.refusal import CloseCode
+from antiphon.live.snapshot import Snapshot
+from antiphon.store.resumptions import SupersededError
+from antiphon.wire.gemini import client
+from antiphon.wire.refusal import CloseCode, Refusal
 
 log = logging.getLogger("antiphon.calls")
+
+LAST_WORDS_SECONDS = 5.0
+"""How long the end of a call waits for what is being written of it."""
+
+
+class Admission(Protocol):
+    """Looks up what a setup refers to."""
+
+    async def begin(self, setup: client.Setup, caller: Caller) -> Begin:
+        """What the session begins with.
+
+        Raises:
+            Refusal: the caller may not have it, or it is not there.
+        """
+        ...
+
+
+class Marker(Protocol):
+    """Marks the speech of one call as made by a machine."""
+
+    def mark(self, event: ModelEvent) -> tuple[ModelEvent, ...]:
+        """What to pass on in place of ``event``."""
+        ...
 
 
 class Call:
     """A conversation between a door and an engine.
 
-    The door hands typed messages to :meth:`receive` and writes what it gets from ``outbox``. Everything the call
-    started has ended once :meth:`ended` returns.
+    The door hands the client's setup to :meth:`begin`, every other message to :meth:`receive`, and writes what it gets
+    from ``outbox``. Everything the call started has ended once :meth:`ended` returns.
+
+    ``evict`` ends the other calls that have the session of this one; ``marker`` is this call's alone.
     """
 
-    def __init__(self, session_id: str, engine: Engine, policy: Policy, clock: Clock) -> None:
-        self.id = session_id
+    def __init__(
+        self,
+        session_id: str,
+        engine: Engine,
+        policy: Policy,
+        clock: Clock,
+        *,
+        caller: Caller | None = None,
+        admission: Admission | None = None,
+        memory: Memory | None = None,
+        evict: Callable[["Call", str], None] = lambda call, session_id: None,
+        marker: Marker | None = None,
+    ) -> None:
+        self.caller = caller or Caller()
         self.outbox = Outbox()
-        self.session = Session(policy, clock.now(), session_id)
+        self.session = Session(policy, clock.now(), session_id, engine.abilities)
         self._engine = engine
         self._clock = clock
+        self._admission = admission
+        self._keeping = Keeping(memory, self.caller.owner)
+        self._evict = evict
+        self._marker = marker
+        self._begun = False
+        self._record: Record | None = None
         self._conversation: Conversation | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._saves: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._timer_due = 0.0
         self._closed = asyncio.Event()
@@ -43,10 +93,42 @@ class Call:
             Tell: self._tell,
             Open: lambda effect: self._start(self._converse(effect.setup)),
             Charge: self._charge,
+            Save: self._save,
             Note: lambda effect: log.warning("%s: %s", self.id, effect.text),
             Close: self._close,
         }
         self._arm()
+
+    @property
+    def id(self) -> str:
+        """The name of the session; that of an earlier one, once the call goes on with it."""
+        return self.session.id
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the session; 0 while nothing of it is kept."""
+        return self._keeping.epoch
+
+    async def begin(self, setup: client.Setup) -> None:
+        """Take the client's setup, once what it refers to was looked up. The next message waits for that."""
+        if self._begun or self._admission is None:
+            # A second setup is refused by the session, whatever it refers to.
+            self._begun = True
+            self.receive(Begin(setup))
+            return
+        self._begun = True
+        try:
+            begin = await self._admission.begin(setup, self.caller)
+            if begin.snapshot is not None and not self.session.closed:
+                await self._keeping.take_over(begin.snapshot.session_id)
+                self._evict(self, begin.snapshot.session_id)
+        except Refusal as refusal:
+            self.receive(Refused(refusal))
+        except Exception as error:
+            log.exception("%s: the setup could not be looked up", self.id)
+            self.receive(Failure("internal error; the log of the server has it", detail=repr(error)))
+        else:
+            self.receive(begin)
 
     def receive(self, event: Event) -> None:
         """Take what happened and do what the session wants done about it."""
@@ -71,8 +153,11 @@ class Call:
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:
-            if self._conversation is not None:
-                await self._conversation.aclose()
+            try:
+                if self._conversation is not None:
+                    await self._conversation.aclose()
+            finally:
+                await self._finish_keeping()
 
     def _tell(self, effect: Tell) -> None:
         assert self._conversation is not None
@@ -93,6 +178,28 @@ class Call:
             effect.usage.response.total,
         )
 
+    def _save(self, effect: Save) -> None:
+        task = asyncio.get_running_loop().create_task(self._keep(effect.snapshot))
+        self._saves.add(task)
+        task.add_done_callback(self._saves.discard)
+
+    async def _keep(self, snapshot: Snapshot) -> None:
+        try:
+            handle = await self._keeping.keep(snapshot)
+        except SupersededError:
+            self.receive(Evicted())
+        else:
+            self.receive(Saved(handle, snapshot.next_generation))
+
+    async def _finish_keeping(self) -> None:
+        """Let what is being kept be kept, and the record with it, but not forever."""
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await asyncio.gather(*self._saves)
+                await self._keeping.finish(self.id, self._record)
+        except TimeoutError:
+            log.error("%s: its end could not be kept within %g s", self.id, LAST_WORDS_SECONDS)
+
     def _close(self, effect: Close) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -101,6 +208,9 @@ class Call:
         if effect.code is not None:
             self.outbox.put(Hangup(effect.code, effect.reason))
         self._closed.set()
+        # Connections that never said what they want, such as those of port scanners, are not worth one.
+        if self._begun:
+            self._record = self.session.record(self._clock.now())
 
     async def _converse(self, setup: Setup) -> None:
         """Open the engine's conversation and hand its events to the session until it ends."""
@@ -111,7 +221,8 @@ class Call:
             return
         self.receive(EngineOpened())
         async for event in self._conversation:
-            self.receive(event)
+            for marked in (event,) if self._marker is None else self._marker.mark(event):
+                self.receive(marked)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._guard(work))

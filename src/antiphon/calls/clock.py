@@ -1,6 +1,7 @@
 """Time as calls see it, so that tests can hold it in their hands."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -34,3 +35,9 @@ class LoopClock:
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Call ``callback`` at ``when``."""
         return self._loop.call_at(when, callback)
+
+
+def time_of_day(clock: Clock) -> Callable[[], float]:
+    """Seconds of the Unix epoch as ``clock`` counts on from now: they stand still where it does."""
+    offset = time.time() - clock.now()
+    return lambda: offset + clock.now()

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 
-from antiphon.calls.call import Call
+from antiphon.calls.call import Admission, Call, Marker
+from antiphon.calls.caller import Caller
 from antiphon.calls.clock import Clock
+from antiphon.calls.memory import Memory
 from antiphon.engines.base import Engine
-from antiphon.live.inputs import Drain
+from antiphon.live.inputs import Drain, Evicted
 from antiphon.live.policy import Policy
 from antiphon.wire.refusal import CloseCode, Refusal
 
@@ -16,15 +19,33 @@ log = logging.getLogger("antiphon.calls")
 
 
 class Switchboard:
-    """All calls of the process, and the engine that answers them."""
+    """All calls of the process, and the engine that answers them.
 
-    def __init__(self, engine: Engine, policy: Policy, clock: Clock, max_calls: int) -> None:
+    Calls look up at ``admission`` what setups refer to and leave in ``memory`` what outlives them; each has a marker of
+    its own from ``make_marker``.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        policy: Policy,
+        clock: Clock,
+        max_calls: int,
+        *,
+        admission: Admission | None = None,
+        memory: Memory | None = None,
+        make_marker: Callable[[], Marker] | None = None,
+    ) -> None:
         self._engine = engine
         self._policy = policy
         self._clock = clock
         self._max_calls = max_calls
+        self._admission = admission
+        self._memory = memory
+        self._make_marker = make_marker
         self._draining = False
-        self._calls: dict[str, Call] = {}
+        # Not by session: that is another one, once a call goes on with it, and two calls may have it for a moment.
+        self._calls: set[Call] = set()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -32,12 +53,17 @@ class Switchboard:
         return len(self._calls)
 
     @property
+    def calls(self) -> tuple[Call, ...]:
+        """All that run."""
+        return tuple(self._calls)
+
+    @property
     def admits(self) -> bool:
         """Whether another call would be taken now."""
         return not self._draining and len(self._calls) < self._max_calls
 
-    def place(self) -> Call:
-        """A new call. Its owner must await :meth:`finish`.
+    def place(self, caller: Caller | None = None) -> Call:
+        """A new call, from ``caller``. Its owner must await :meth:`finish`.
 
         Raises:
             Refusal: the server is full or stopping.
@@ -47,8 +73,18 @@ class Switchboard:
         if len(self._calls) >= self._max_calls:
             reason = f"all {self._max_calls} sessions of this server are taken"
             raise Refusal("", reason, "try again later", CloseCode.INTERNAL)
-        call = Call(secrets.token_hex(8), self._engine, self._policy, self._clock)
-        self._calls[call.id] = call
+        call = Call(
+            secrets.token_hex(8),
+            self._engine,
+            self._policy,
+            self._clock,
+            caller=caller,
+            admission=self._admission,
+            memory=self._memory,
+            evict=self._evict,
+            marker=self._make_marker() if self._make_marker else None,
+        )
+        self._calls.add(call)
         self._empty.clear()
         return call
 
@@ -57,15 +93,21 @@ class Switchboard:
         try:
             await call.ended()
         finally:
-            del self._calls[call.id]
+            self._calls.discard(call)
             if not self._calls:
                 self._empty.set()
 
     async def drain(self, seconds: float) -> None:
         """Admit nobody, let turns finish for ``seconds``, then close what is left."""
         self._draining = True
-        for call in tuple(self._calls.values()):
+        for call in self.calls:
             call.receive(Drain(seconds))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds + 1):
                 await self._empty.wait()
+
+    def _evict(self, successor: Call, session_id: str) -> None:
+        """End the calls that have the session with which ``successor`` goes on."""
+        for call in self.calls:
+            if call is not successor and call.id == session_id:
+                call.receive(Evicted())
