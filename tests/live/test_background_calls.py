@@ -160,3 +160,24 @@ def test_a_session_that_waits_for_one_cannot_be_resumed(new_driver: Any, names: 
     assert "save" not in names(driver.effects)
     reply(driver, scheduling="SILENT")
     assert names(driver.effects) == ["save"]
+
+
+def test_results_that_come_together_are_told_together(driver: Any, names: Any) -> None:
+    driver.open(model="gemini-3.8-live", tools=TOOLS)
+    driver.text("Do it twice.")
+    driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}), FunctionCall("b", "f", {}))))
+    finish(driver, 1, seconds=5)
+    reply(driver)
+    driver.client(toolResponse={"functionResponses": [{"id": "b", "name": "f", "response": {"output": 2}}]})
+    driver.later(6)
+    assert driver.told[-1].history[-1] == Turn("user", (result({"output": 1}), FunctionResult("b", "f", {"output": 2})))
+    assert names(driver.effects).count("tell Respond") == 1
+
+
+def test_an_id_that_comes_again_is_another_call(calling: Any) -> None:
+    finish(calling, 1)
+    calling.later(2)
+    calling.text("Again.")
+    calling.event(engine.ToolCalls(2, (FunctionCall("a", "f", {}),)))
+    sent = [call.id for message in calling.messages if message.tool_call for call in message.tool_call.function_calls]
+    assert sent == ["a", "a-2"]

@@ -56,3 +56,12 @@ def test_memory_is_bounded(names: list[int]) -> None:
     assert len(tools._ended) <= MAX_ENDED
     assert tools.made == len(names)
     assert len(tools) == 0
+
+
+def test_ids_are_made_unique_within_a_session() -> None:
+    tools = ledger(call("a"), call("b"))
+    tools.end("a", Outcome.ANSWERED)
+    assert tools.unique("c") == "c"
+    assert tools.unique("a") == "a-3"
+    assert tools.unique("b") == "b-3"
+    assert tools.unique("") == "call-3"

@@ -89,6 +89,7 @@ class Dialogue:
         self._held = False
         self._hold_until: float | None = None
         self._suspended: _Suspended | None = None
+        self._untold: list[FunctionResult] = []
         self._waiting: list[tuple[Turn, Tokens | None]] = []
         self._held_fragment: engine.OutputTranscript | None = None
         self._generation: Generation
@@ -97,6 +98,11 @@ class Dialogue:
     def idle(self) -> bool:
         """Whether no answer is being given."""
         return self.model.state is Model.IDLE
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is under way: no answer, no function, nothing to be told."""
+        return self.idle and not self._due and not self.calls.pending
 
     @property
     def deadline(self) -> float | None:
@@ -389,10 +395,11 @@ class Dialogue:
             return
         self._send_transcript(None)
         self.model.move(Trigger.CALL_TOOLS)
-        self._generation.called(event.calls)
-        for call in event.calls:
+        made = tuple(FunctionCall(self.calls.unique(call.id), call.name, call.args) for call in event.calls)
+        self._generation.called(made)
+        for call in made:
             self._add_call(call, now)
-        calls = [client.FunctionCall(id=call.id, name=call.name, args=call.args) for call in event.calls]
+        calls = [client.FunctionCall(id=call.id, name=call.name, args=call.args) for call in made]
         self._send(tool_call=server.ToolCall(function_calls=calls))
         self._resume_if_answered()
 
@@ -403,46 +410,54 @@ class Dialogue:
         if not blocking:
             self._generation.answer(FunctionResult(call.id, call.name, RUNNING))
 
-    def answer_call(self, response: client.FunctionResponse, field: str, now: float) -> None:
-        """The client answers a function call. What nobody waits for is noted, and changes nothing.
+    def answer_calls(self, responses: list[client.FunctionResponse], now: float) -> None:
+        """The client answers function calls. What nobody waits for is noted, and changes nothing.
 
         Raises:
-            Refusal: the answer's scheduling is none.
+            Refusal: the scheduling of an answer is none.
         """
+        urgent = False
+        for number, response in enumerate(responses):
+            scheduling = self._take_answer(response, f"toolResponse.functionResponses[{number}]", now)
+            urgent |= scheduling is client.Scheduling.INTERRUPT
+        self._resume_if_answered()
+        self._tell_results(now, urgent=urgent)
+
+    def _take_answer(self, response: client.FunctionResponse, field: str, now: float) -> client.Scheduling | None:
+        """Put an answer where it belongs; returns when it is to be told, if it is one that nobody waited for."""
         scheduling = agreement.scheduling_of(response, field, self.setup.profile, self._policy.strict)
         pending = self.calls.find(response.id, response.name)
         if pending is None:
             self._out.append(Note(f"{field}: ignored, {self.calls.why_not(response.id, response.name)}"))
-            return
+            return None
         value = response.response
         output = value if isinstance(value, dict) else {"output": value}
         result = FunctionResult(pending.call.id, pending.call.name, output)
         if pending.blocking:
             self.calls.end(pending.call.id, Outcome.ANSWERED)
             self._generation.answer(result)
-            self._resume_if_answered()
-            return
+            return None
         if response.will_continue:
             self.calls.postpone(pending.call.id, now + self._policy.background_tool_timeout)
         else:
             self.calls.end(pending.call.id, Outcome.ANSWERED)
-        self._take_result(result, scheduling or client.Scheduling.WHEN_IDLE, now)
-
-    def _take_result(self, result: FunctionResult, scheduling: client.Scheduling, now: float) -> None:
-        """A function that nobody waited for came to something: say it as ``scheduling`` has it."""
-        turn = Turn("user", (result,))
         if scheduling is client.Scheduling.SILENT:
-            self._append_user(turn)
+            self._append_user(Turn("user", (result,)))
+        else:
+            self._untold.append(result)
+        return scheduling or client.Scheduling.WHEN_IDLE
+
+    def _tell_results(self, now: float, *, urgent: bool = False) -> None:
+        """Have the model tell what functions came to that it did not wait for: now, or once it may."""
+        if not self._untold:
             return
-        at_once = scheduling is client.Scheduling.INTERRUPT
-        if at_once and (self.user.state is User.QUIET or not self.setup.profile.interrupt_waits_for_user):
+        if urgent and (self.user.state is User.QUIET or not self.setup.profile.interrupt_waits_for_user):
             self.interrupt(now)
-            self._append_user(turn)
-            self._answer(now)
-            return
-        self._append_user(turn)
-        self._due = True
-        self._answer_if_due(now)
+            if self._untold:
+                self._answer(now)
+        else:
+            self._due = True
+            self._answer_if_due(now)
 
     def _resume_if_answered(self) -> None:
         """Go on with a generation once every call it waits for has a result, and the user lets it."""
@@ -462,18 +477,19 @@ class Dialogue:
         self._out.append(Note(f"toolCall: {', '.join(ids)} expired"))
         self._send(tool_call_cancellation=server.ToolCallCancellation(ids=ids))
         for pending in expired:
-            self._give_up(pending, now)
+            self._give_up(pending)
+        self._resume_if_answered()
+        self._tell_results(now)
 
-    def _give_up(self, pending: PendingCall, now: float) -> None:
+    def _give_up(self, pending: PendingCall) -> None:
         policy = self._policy
         seconds = policy.tool_timeout if pending.blocking else policy.background_tool_timeout
         error = {"error": f"no answer within {seconds:g} s"}
         result = FunctionResult(pending.call.id, pending.call.name, error)
         if pending.blocking:
             self._generation.answer(result)
-            self._resume_if_answered()
         else:
-            self._take_result(result, client.Scheduling.WHEN_IDLE, now)
+            self._untold.append(result)
 
     # --- generations ----------------------------------------------------------------------------------------
 
@@ -486,6 +502,10 @@ class Dialogue:
         self._due = self._unanswered = True
         if not self.idle or self.draining:
             return
+        if self._untold:
+            # In one turn: engines tell what the last turn came to.
+            self._append(Turn("user", tuple(self._untold)))
+            self._untold = []
         self._fit_context()
         self._due = self._unanswered = self._collecting = False
         self._begin(self.context.tokens)

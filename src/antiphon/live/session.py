@@ -275,7 +275,7 @@ class Session:
             return
         if self._drain_deadline is not None:
             self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
-        elif self._saved_number != self.dialogue.next_number and not self.dialogue.calls.pending:
+        elif self._saved_number != self.dialogue.next_number and self.dialogue.settled:
             self._save(now)
 
     def _save(self, now: float) -> None:
@@ -301,7 +301,7 @@ class Session:
         if not event.handle:
             self._effects.append(Note("the session could not be saved: it cannot be resumed from here"))
         current = event.generation == self._saved_number == self.dialogue.next_number
-        if event.handle and current and self.dialogue.idle and not self.dialogue.calls.pending:
+        if event.handle and current and self.dialogue.settled:
             index = self._saved_messages if self.dialogue.setup.transparent else None
             update = server.SessionResumptionUpdate(
                 new_handle=event.handle, resumable=True, last_consumed_client_message_index=index
@@ -397,8 +397,7 @@ class Session:
     def _on_tool_response(self, message: client.ToolResponse, now: float) -> None:
         if not self._admit(message, now):
             return
-        for number, response in enumerate(message.function_responses):
-            self.dialogue.answer_call(response, f"toolResponse.functionResponses[{number}]", now)
+        self.dialogue.answer_calls(message.function_responses, now)
 
     def _on_context_update(self, message: client.ContextUpdate, now: float) -> None:
         if not self._admit(message, now):

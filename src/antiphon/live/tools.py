@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import count
 
 from msgspec import Struct
 
@@ -48,6 +49,14 @@ class ToolLedger:
         """When the next call expires."""
         return min((pending.deadline for pending in self._pending.values()), default=None)
 
+    def unique(self, call_id: str) -> str:
+        """``call_id``, or one like it if a call of the session has it already or it is empty."""
+        known = {*self._pending, *self._ended, ""}
+        if call_id not in known:
+            return call_id
+        stem = call_id or "call"
+        return next(name for number in count(self.made + 1) if (name := f"{stem}-{number}") not in known)
+
     def add(self, call: FunctionCall, *, blocking: bool, deadline: float) -> None:
         """A call was made."""
         self._pending[call.id] = PendingCall(call, blocking, deadline)
@@ -88,5 +97,5 @@ class ToolLedger:
             return f"call {call_id!r} was {self._ended[call_id]} before"
         if call_id:
             return f"no call {call_id!r} was made"
-        count = sum(pending.call.name == name for pending in self._pending.values())
-        return f"{count} calls of {name!r} wait for an answer, and it has no id" if count else f"no {name!r} waits"
+        waiting = sum(pending.call.name == name for pending in self._pending.values())
+        return f"{waiting} calls of {name!r} wait for an answer, and it has no id" if waiting else f"no {name!r} waits"
