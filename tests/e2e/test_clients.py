@@ -96,6 +96,10 @@ def test_the_models_are_listed(facts: Facts) -> None:
     assert "models/gemini-3.8-live" in facts["models"]
 
 
+def test_tokens_are_counted(facts: Facts) -> None:
+    assert _turn(facts["tokens"]) == {"model": "models/gemini-3.8-live", "total": 10}
+
+
 def test_the_log_has_nothing_to_say_about_ordinary_clients(facts: Facts, server: Any) -> None:
     assert facts
     assert "ignored" not in server.log

@@ -7,28 +7,30 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+SHARED = ["test_text_input", "test_multi_turn", "test_function_calling"]
+"""What is tested of both dialects: the Gemini API's (False) and Vertex AI's (True)."""
+
 
 def test_they_pass(server: Any, tmp_path: Path) -> None:
+    # With a project and a location, and credentials that are already there, those of Vertex AI run too.
+    cloud = {"GOOGLE_CLOUD_PROJECT": "a-project", "GOOGLE_CLOUD_LOCATION": "us-central1"}
     spec = find_spec("google.genai")
     assert spec is not None
     assert spec.origin is not None
     report = tmp_path / "report.xml"
     command = [sys.executable, "-m", "pytest", str(Path(spec.origin).parent / "tests" / "live_api"), "--mode=api"]
-    options = ["-o", "consider_namespace_packages=true", "-p", "redirected", "-p", "no:cacheprovider"]
-    environment = {"PYTHONPATH": str(Path(__file__).parent), "GOOGLE_GENAI_RUN_GEMINI_ONLY_IN_API_MODE": "1"}
+    plugins = [option for name in ("redirected", "credentialed", "no:cacheprovider") for option in ("-p", name)]
     done = subprocess.run(
-        [*command, *options, f"--junitxml={report}"],
+        [*command, *plugins, "-o", "consider_namespace_packages=true", f"--junitxml={report}"],
         cwd=tmp_path,
-        env={**server.environment, **environment},
+        env={**server.environment, **cloud, "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
         timeout=90,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert _passed(report) >= {
-        "test_text_input[False]",
-        "test_multi_turn[False]",
-        "test_function_calling[False]",
+        *(f"{name}[{vertex}]" for name in SHARED for vertex in (False, True)),
         "test_send_tool_response_without_id_raises[False]",
     }
 

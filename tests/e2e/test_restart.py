@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from google import genai
-
 from tests.conftest import ServerProcess
 
 MODEL = "gemini-3.8-live"
@@ -38,6 +37,12 @@ async def next_handle(session: Any) -> str:
     raise AssertionError("the session ended without a handle")
 
 
+async def kill(server: ServerProcess, session: Any) -> None:
+    """End the server when its answer has begun, and go on listening."""
+    async for _ in session.receive():
+        server.stop(signal.SIGKILL)
+
+
 @pytest.mark.slow
 async def test_a_session_survives_the_death_of_its_server(tmp_path: Path) -> None:
     first = ServerProcess(tmp_path, "--no-self-check")
@@ -47,8 +52,7 @@ async def test_a_session_survives_the_death_of_its_server(tmp_path: Path) -> Non
         handle = await next_handle(session)
         await session.send_realtime_input(text="Count to fifty.")
         with pytest.raises(genai.errors.APIError):
-            async for _ in session.receive():
-                first.stop(signal.SIGKILL)
+            await kill(first, session)
     second = ServerProcess(tmp_path, "--no-self-check")
     try:
         async with connect(second, handle) as session:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from antiphon.live.policy import Policy
-from antiphon.server.config import Config, ConfigError, is_loopback, load_config
+from antiphon.server.config import Config, ConfigError, SearchConfig, is_loopback, load_config
 
 
 @pytest.fixture
@@ -38,6 +38,13 @@ class TestSources:
         config = load_config(path, {"port": 0, "host": None, "keys": [], "tls_names": ["x"]})
         assert (config.port, config.host, config.keys, config.tls_names) == (0, "127.0.0.2", ("a",), ("x",))
 
+    def test_the_command_line_wins_within_a_table(self, file: Any) -> None:
+        path = file('[search]\nfolder = "docs"\n[session]\nidle_timeout = 9.0')
+        overrides = {"search": {"folder": None, "searxng": "http://x"}, "session": {"pace_turns": False}}
+        config = load_config(path, overrides)
+        assert config.search == SearchConfig("docs", "http://x")
+        assert config.session == Policy(idle_timeout=9.0, pace_turns=False)
+
 
 class TestMistakes:
     @pytest.mark.parametrize(
@@ -54,10 +61,14 @@ class TestMistakes:
             ("write_timeout = nan", "write_timeout must be positive"),
             ("write_timeout = inf", "write_timeout must be positive"),
             ("drain = -0.1", "drain must not be negative"),
+            ("resumption_ttl = 0", "resumption_ttl must be positive"),
+            ("record_ttl = inf", "record_ttl must be positive"),
             ("[session]\nidle_timeout = 0", r"idle_timeout must be positive - at \$.session"),
             ("[session]\nsetup_timeout = nan", "setup_timeout must be positive"),
             ("port = ", "is not TOML"),
             ("data_dir = 5", r"\$.data_dir"),
+            ("[search]\nfolders = 'x'", r"unknown field folders - at \$.search"),
+            ("search = 'x'", r"Expected object, got str - at \$.search"),
         ],
     )
     def test_a_wrong_setting_is_named_with_its_file(self, file: Any, text: str, message: str) -> None:

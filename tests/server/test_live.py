@@ -12,54 +12,120 @@ import pytest
 from antiphon.live import events
 from antiphon.live.history import FunctionCall
 from antiphon.live.policy import Policy
-from antiphon.server.live import serves
+from antiphon.server.live import Route, route_of
+from antiphon.wire.refusal import Refusal
 
 SERVICE = "google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
+VERTEX_PATH = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 PATHS = [
     *(f"/ws/{SERVICE.format(version)}" for version in ("v1", "v1beta", "v1alpha")),
     f"//ws/{SERVICE.format('v1')}",
     f"/gemini/ws/{SERVICE.format('v1')}",
     f"/deep/er//ws/{SERVICE.format('v1beta')}",
     f"/ws/{SERVICE.format('v1alpha')}Constrained",
-    "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent",
     f"/ws/{SERVICE.format('v1')}/",
-    "/",
-    "//",
-    "",
 ]
+VERTEX_PATHS = [VERTEX_PATH, f"/prefix/{VERTEX_PATH}", VERTEX_PATH.replace("v1beta1", "v1")]
+ROOTS = ["/", "//", ""]
+OWN_PATHS = ["/ws", "/live", "/v1/models", "/gateway/live/"]
 NOT_PATHS = [
-    "/ws",
-    "/live",
     f"/ws/{SERVICE.format('v1')}Stream",
     f"/ws/{SERVICE.format('1')}",
     "/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateMusic",
-    "/v1/models",
+    f"/prefix{VERTEX_PATH}Stream",
 ]
+NOT_LIVE = "path: not the Live API; dial /ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
+VERTEX_MODEL = "publishers/google/models/gemini-3.8-live"
+LONG_VERTEX_MODEL = f"projects/p/locations/us-central1/{VERTEX_MODEL}"
 
 
 class TestPaths:
     @pytest.mark.parametrize("path", PATHS)
-    def test_every_way_that_clients_dial_is_served(self, path: str) -> None:
-        assert serves(path)
+    def test_paths_of_the_gemini_api(self, path: str) -> None:
+        assert route_of(path) == Route("gemini")
+
+    @pytest.mark.parametrize("path", VERTEX_PATHS)
+    def test_paths_of_vertex(self, path: str) -> None:
+        assert route_of(path) == Route("vertex")
+
+    @pytest.mark.parametrize("path", ROOTS)
+    def test_the_root_is_anybodys(self, path: str) -> None:
+        assert route_of(path) == Route(None)
+
+    @pytest.mark.parametrize("path", OWN_PATHS)
+    def test_any_other_path_is_for_clients_that_were_given_an_address_only(self, path: str) -> None:
+        assert route_of(path) == Route(None, anybody=False)
 
     @pytest.mark.parametrize("path", NOT_PATHS)
-    def test_nothing_else_is(self, path: str) -> None:
-        assert not serves(path)
+    def test_other_methods_are_not_served(self, path: str) -> None:
+        with pytest.raises(Refusal):
+            route_of(path)
 
     async def test_all_of_them_open_a_session(self, server: Any, dial: Any) -> None:
-        for path in PATHS:
+        for path in (*PATHS, *VERTEX_PATHS, *ROOTS):
             client = await dial(server, path)
             assert "setupComplete" in await client.setup(), path
 
     async def test_a_query_on_the_bare_root_is_no_other_path(self, server: Any, dial: Any) -> None:
         assert "setupComplete" in await (await dial(server, "/?key=any")).setup()
 
-    async def test_another_path_is_accepted_and_closed_with_the_right_one(self, server: Any, dial: Any) -> None:
-        client = await dial(server, "/v1/models")
-        assert await client.closed() == (
-            1008,
-            "path: not the Live API; dial /ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent",
-        )
+    async def test_another_method_is_accepted_and_closed_with_the_right_one(self, server: Any, dial: Any) -> None:
+        for path in NOT_PATHS:
+            assert await (await dial(server, path)).closed() == (1008, NOT_LIVE)
+
+    async def test_another_path_is_closed_with_the_right_one_once_the_setup_tells(
+        self, server: Any, dial: Any, puppet: Any
+    ) -> None:
+        for path in OWN_PATHS:
+            client = await dial(server, path)
+            await client.send({"setup": {"model": "models/gemini-3.8-live"}})
+            assert await client.closed() == (1008, NOT_LIVE)
+        assert puppet.opened == 0
+
+    async def test_an_address_of_its_own_is_served_to_a_client_in_vertex_mode(self, server: Any, dial: Any) -> None:
+        for path in OWN_PATHS:
+            client = await dial(server, path)
+            assert "setupComplete" in await client.setup(model=VERTEX_MODEL), path
+
+
+class TestDialects:
+    @pytest.mark.parametrize(
+        ("path", "model", "dialect"),
+        [
+            (PATHS[0], VERTEX_MODEL, "gemini"),
+            (VERTEX_PATH, "models/gemini-3.8-live", "vertex"),
+            ("/", "models/gemini-3.8-live", "gemini"),
+            ("/", "gemini-3.8-live", "gemini"),
+            ("/", VERTEX_MODEL, "vertex"),
+            ("/", LONG_VERTEX_MODEL, "vertex"),
+            ("/gateway", VERTEX_MODEL, "vertex"),
+        ],
+    )
+    async def test_the_path_decides_and_without_one_the_model(
+        self, server: Any, dial: Any, path: str, model: str, dialect: str
+    ) -> None:
+        vertex = dialect == "vertex"
+        client = await dial(server, path)
+        assert (await client.setup(model=model))["setupComplete"]["sessionId"]
+        await client.text("hi")
+        turn = await client.turn()
+        said, usage = turn[0]["serverContent"]["modelTurn"], turn[-1]["usageMetadata"]
+        assert said["role"] == "model"
+        assert said["parts"][0]["inlineData"]["mimeType"] == ("audio/pcm" if vertex else "audio/pcm;rate=24000")
+        assert usage["candidatesTokenCount" if vertex else "responseTokenCount"] > 0
+        assert usage.get("trafficType") == ("ON_DEMAND" if vertex else None)
+
+    async def test_a_function_may_be_answered_without_its_id(self, server: Any, dial: Any, puppet: Any) -> None:
+        puppet.answers = False
+        client = await dial(server, VERTEX_PATH)
+        await client.setup(tools=[{"functionDeclarations": [{"name": "lights", "behavior": "BLOCKING"}]}])
+        await client.text("lights on")
+        await puppet.latest.told(events.Respond)
+        puppet.answers = True
+        puppet.latest.emit(events.ToolCalls(1, (FunctionCall("c1", "lights", {}),)))
+        assert "toolCall" in await client.receive()
+        await client.send({"tool_response": {"functionResponses": [{"name": "lights", "response": {"ok": True}}]}})
+        assert await client.turn()
 
 
 class TestKeys:
@@ -89,7 +155,7 @@ class TestKeys:
         client = await dial(locked)
         assert await client.closed() == (1008, "no API key was sent; send x-goog-api-key or ?key=")
 
-    @pytest.mark.parametrize("wrong", ["wrong", "s3cret", "auth_tokens/abc", "ключ", "another "])
+    @pytest.mark.parametrize("wrong", ["wrong", "s3cret", "ключ", "another "])
     async def test_a_wrong_key_is_a_readable_close(self, locked: Any, dial: Any, wrong: str) -> None:
         client = await dial(locked, f"/?key={quote(wrong)}")
         assert await client.closed() == (1007, "API key not valid. Please pass a valid API key.")
@@ -145,7 +211,7 @@ class TestConversation:
         assert kinds(turn[:-1]) == [*["modelTurn"] * 3, "outputTranscription", "generationComplete"]
         assert turn[3]["serverContent"]["outputTranscription"] == {"text": "hello there", "finished": True}
         assert turn[-1]["serverContent"] == {"turnComplete": True}
-        assert turn[-1]["usageMetadata"]["responseTokensDetails"] == [{"modality": "AUDIO", "tokenCount": 19}]
+        assert {"modality": "AUDIO", "tokenCount": 19} in turn[-1]["usageMetadata"]["responseTokensDetails"]
 
     async def test_sound_is_one_part_of_24_khz_pcm(self, client: Any, puppet: Any) -> None:
         puppet.chunks = [bytes(range(200))]
@@ -190,7 +256,11 @@ class TestConversation:
         ]
         await client.audio()
         turn = await client.turn()
-        assert turn[0]["serverContent"]["inputTranscription"] == {"text": "good morning", "finished": True}
+        assert [message.get("voiceActivity") for message in turn[:2]] == [
+            {"type": "ACTIVITY_START", "audioOffset": "0.000s"},
+            {"type": "ACTIVITY_END", "audioOffset": "0.500s"},
+        ]
+        assert turn[2]["serverContent"]["inputTranscription"] == {"text": "good morning", "finished": True}
         assert kinds(turn)[-2:] == ["generationComplete", "turnComplete"]
         assert puppet.latest.sent[0] == events.Audio(bytes(640), 16_000)
 
@@ -204,6 +274,7 @@ class TestConversation:
         while "outputTranscription" not in (await client.receive())["serverContent"]:
             pass
         await client.audio()
+        assert "voiceActivity" in await client.receive()
         assert await client.receive() == {"serverContent": {"interrupted": True}}
         last = await client.receive()
         assert last["serverContent"] == {"turnComplete": True}

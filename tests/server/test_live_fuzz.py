@@ -28,6 +28,8 @@ from antiphon.server.running import Server
 
 LAST = "this is the end"
 SOUND = base64.b64encode(bytes(640)).decode()
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+"""One black pixel."""
 Frame = str | bytes
 Json = Any
 
@@ -61,7 +63,7 @@ messages = st.one_of(
     st.builds(lambda text: {"realtimeInput": {"text": text}}, texts),
     st.just({"realtimeInput": {"audio": {"data": SOUND, "mimeType": "audio/pcm;rate=16000"}}}),
     st.just({"realtime_input": {"media_chunks": [{"data": SOUND, "mime_type": "audio/pcm"}]}}),
-    st.just({"realtimeInput": {"video": {"data": "AAAA", "mimeType": "image/jpeg"}}}),
+    st.just({"realtimeInput": {"video": {"data": PICTURE, "mimeType": "image/png"}}}),
     st.just({"realtimeInput": {"audioStreamEnd": True}}),
     st.builds(
         lambda turns, complete: {"clientContent": {"turns": turns, "turnComplete": complete}}, turns, st.booleans()

@@ -37,7 +37,8 @@ FIRST = [
         1007,
         "setup.realtimeInputConfig.automaticActivityDetection.silenceDurationMs: -1 is out of range",
     ),
-    (setup(sessionResumption={"handle": "x"}), 1008, "setup.sessionResumption.handle: this server does not keep"),
+    (setup(sessionResumption={"handle": "x"}), 1007, "setup.sessionResumption.handle: Invalid session handle"),
+    (setup(labels={"team": 5}), 1007, "setup.labels[...]: expected str, got int"),
     ("{", 1007, "message: malformed JSON"),
     ("", 1007, "message: malformed JSON"),
     ("[]", 1007, "message: must be a JSON object"),
@@ -60,6 +61,7 @@ OPEN = [
     ),
     ({"realtimeInput": {"mediaChunks": [{"data": "AA==", "mimeType": "audio/pcm"}]}}, 1007, "realtimeInput.mediaC"),
     ({"realtimeInput": {"video": {"data": "AA==", "mimeType": "video/mp4"}}}, 1007, "realtimeInput.video.mimeType"),
+    ({"realtimeInput": {"video": {"data": "AA==", "mimeType": "image/jpeg"}}}, 1007, "realtimeInput.video.data: is no"),
     ({"realtimeInput": {"text": 5}}, 1007, "realtimeInput.text: "),
     ({"realtimeInput": {"activityStart": {}}}, 1007, "realtimeInput.activityStart: not allowed with automatic"),
     ({"realtimeInput": {"activityEnd": {}}}, 1007, "realtimeInput.activityEnd: not allowed with automatic"),
@@ -103,11 +105,11 @@ class TestMessages:
     async def test_what_cannot_be_honoured_is_passed_over_and_logged(
         self, client: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        await client.setup(colour="red", proactivity={"proactiveAudio": True})
+        await client.setup(colour="red", safetySettings=[{"category": "ANY"}])
         await client.send({"realtimeInput": {"text": "hi", "mood": 1}, "trace": "x"})
         assert await client.turn()
         assert "setup.colour" in caplog.text
-        assert "setup.proactivity" in caplog.text
+        assert "setup.safetySettings" in caplog.text
         assert "trace, realtimeInput.mood" in caplog.text
 
 

@@ -13,6 +13,7 @@ PAGE = {
     "inputTokenLimit",
     "outputTokenLimit",
     "supportedGenerationMethods",
+    "maxTemperature",
     "thinking",
 }
 
@@ -32,7 +33,7 @@ async def test_the_list_is_the_same_wherever_it_is_asked_for(server: Any, get: A
 async def test_every_record_is_whole_and_says_that_it_is_live(server: Any, get: Any) -> None:
     for model in (await get(server.url + "/v1/models")).json()["models"]:
         assert set(model) == PAGE
-        assert model["supportedGenerationMethods"] == ["bidiGenerateContent"]
+        assert model["supportedGenerationMethods"] == ["bidiGenerateContent", "countTokens"]
         assert model["inputTokenLimit"] > 0
         assert (await get(f"{server.url}/v1/{model['name']}")).json() == model
 
@@ -48,6 +49,33 @@ async def test_a_publisher_path_and_a_retired_name_find_their_model(server: Any,
     assert vertex.json()["name"] == "models/gemini-3.8-live"
     retired = await get(server.url + "/v1/models/gemini-2.0-flash-live-001")
     assert retired.json()["name"] == "models/gemini-2.5-flash-native-audio-preview-12-2025"
+
+
+async def test_a_record_says_what_a_client_may_set(server: Any, get: Any) -> None:
+    old, middle, new, thinking = await _listed(server, get)
+    assert (old["inputTokenLimit"], old["outputTokenLimit"]) == (131_072, 8_192)
+    assert "thinkingBudget" in old["description"]
+    assert "thinkingLevel: minimal, low, medium, high; minimal by default" in middle["description"]
+    assert "thinkingLevel: low, medium, high; medium by default" in thinking["description"]
+    assert new["description"].endswith("Takes no thinkingConfig.")
+    assert [model["thinking"] for model in (old, middle, new, thinking)] == [True, True, False, True]
+
+
+async def test_a_model_that_goes_names_its_successor(server: Any, get: Any) -> None:
+    told = {model["name"]: model["description"] for model in await _listed(server, get)}
+    assert "Deprecated: move to gemini-3.8-live." in told["models/gemini-2.5-flash-native-audio-preview-12-2025"]
+    assert "Legacy: move to gemini-3.8-live." in told["models/gemini-3.1-flash-live-preview"]
+    assert "move to" not in told["models/gemini-3.8-live"]
+
+
+async def test_a_retired_name_says_what_it_is_served_as(server: Any, get: Any) -> None:
+    retired = (await get(server.url + "/v1/models/gemini-2.0-flash-exp")).json()
+    assert "Stands in for gemini-2.0-flash-exp: shut down on 9 December 2025" in retired["description"]
+
+
+async def _listed(server: Any, get: Any) -> list[dict[str, Any]]:
+    models: list[dict[str, Any]] = (await get(server.url + "/v1/models")).json()["models"]
+    return models
 
 
 async def test_an_unknown_model_is_named_with_those_there_are(server: Any, get: Any) -> None:

@@ -48,6 +48,17 @@ class TestStart:
         with pytest.raises(ConfigError, match=r"data_dir .*file: .*Not a directory"):
             await serve(tls_port=0, data_dir=tmp_path / "file")
 
+    async def test_a_data_directory_that_cannot_be_written_is_named(
+        self, serve: Any, tmp_path: Path, puppet: Any
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(ConfigError, match=r"data_dir .*file: .*antiphon\.sqlite: .*set data_dir"):
+            await serve(data_dir=tmp_path / "file")
+        (tmp_path / "antiphon.sqlite").write_text("no database " * 100)
+        with pytest.raises(ConfigError, match=r"antiphon\.sqlite: file is not a database; move the file away"):
+            await serve()
+        assert puppet.started == 0, "no model is loaded in vain"
+
     async def test_an_engine_that_cannot_start_frees_the_ports(
         self, serve: Any, puppet: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

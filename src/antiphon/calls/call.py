@@ -109,6 +109,11 @@ class Call:
         """The epoch of the session; 0 while nothing of it is kept."""
         return self._keeping.epoch
 
+    @property
+    def wants_frame(self) -> bool:
+        """Whether a frame of video that comes now would be kept."""
+        return self.session.wants_frame(self._clock.now())
+
     async def begin(self, setup: client.Setup) -> None:
         """Take the client's setup, once what it refers to was looked up. The next message waits for that."""
         if self._begun or self._admission is None:

@@ -71,7 +71,6 @@ class Dialogue:
         self.context = Context(setup, snapshot.turns if snapshot else ())
         self.calls = ToolLedger()
         self.frames = FrameKeeper(setup.coverage)
-        self.sends_voice_activity = policy.voice_activity
         self.draining = False
         self.next_number = snapshot.next_generation if snapshot else 1
         self.interruptions = 0
@@ -245,7 +244,7 @@ class Dialogue:
         self._answer_if_due(now)
 
     def _tell_voice_activity(self, kind: server.ActivityType, offset: float) -> None:
-        if self.sends_voice_activity:
+        if self._policy.voice_activity:
             self._send(voice_activity=server.VoiceActivity(type=kind, audio_offset=f"{offset:.3f}s"))
         if self.setup.vad_signal:
             signal = server.VadSignal.START if kind is server.ActivityType.START else server.VadSignal.END

@@ -11,13 +11,12 @@ class Begin(Struct, frozen=True):
     """The client's setup, after the server looked up what it refers to.
 
     ``snapshot`` is what its resumption handle stands for. ``expires_in`` is how many seconds its credential has left,
-    None for no end. ``voice_activity`` is False for clients that break on that message.
+    None for no end.
     """
 
     setup: client.Setup
     snapshot: Snapshot | None = None
     expires_in: float | None = None
-    voice_activity: bool = True
 
 
 class Saved(Struct, frozen=True):
@@ -50,6 +49,10 @@ class Unread(Struct, frozen=True):
     fields: tuple[str, ...]
 
 
+class FrameSkipped(Struct, frozen=True):
+    """A frame of video came too soon after the last (:meth:`Session.wants_frame`), and nobody looked at it."""
+
+
 class ClientLeft(Struct, frozen=True):
     """The client's connection is gone."""
 
@@ -64,4 +67,4 @@ class Tick(Struct, frozen=True):
     """Time passed; sent when :attr:`Session.deadline` is reached."""
 
 
-Input = Begin | Saved | Evicted | EngineOpened | Refused | Unread | ClientLeft | Drain | Tick
+Input = Begin | Saved | Evicted | EngineOpened | Refused | Unread | FrameSkipped | ClientLeft | Drain | Tick

@@ -24,6 +24,7 @@ from antiphon.live.inputs import (
     Drain,
     EngineOpened,
     Evicted,
+    FrameSkipped,
     Input,
     Refused,
     Saved,
@@ -128,6 +129,10 @@ class Session:
         self._remember(effects)
         return effects
 
+    def wants_frame(self, now: float) -> bool:
+        """Whether a frame of video that comes now would be kept."""
+        return self.connection.state is not Connection.OPEN or self.dialogue.frames.wants(now)
+
     def record(self, now: float) -> Record:
         """What is remembered of the session; complete once it is closed."""
         close = self._close_effect or Close(None, "")
@@ -165,7 +170,6 @@ class Session:
         self.connection.move(Trigger.SETUP)
         self._last_message = now
         self._dialogue = Dialogue(setup, self.policy, self._abilities, self._effects, snapshot)
-        self._dialogue.sends_voice_activity &= begin.voice_activity
         elapsed = snapshot.seconds if snapshot else 0.0
         self._limits = Limits(self.policy, setup, self._began, elapsed, begin.expires_in)
         if snapshot is not None and snapshot.has_video:
@@ -358,6 +362,11 @@ class Session:
             self._effects.append(Note(f"{field}: {self._abilities.name} cannot see; pictures stay in the history"))
         self.dialogue.show(Picture(blob.mime_type, blob.data, frame=True), now)
 
+    def _on_frame_skipped(self, _: FrameSkipped, now: float) -> None:
+        self._limit_rate(now)
+        self._messages += 1
+        self.dialogue.frames.dropped += 1
+
     def _on_activity_start(self, now: float) -> None:
         self._require_manual("activityStart")
         if not self.dialogue.user.may(Trigger.ACTIVITY_START):
@@ -448,6 +457,7 @@ _HANDLERS: dict[type, Callable[[Session, Any, float], None]] = {
     EngineOpened: Session._on_engine_opened,
     Refused: Session._on_refused,
     Unread: Session._on_unread,
+    FrameSkipped: Session._on_frame_skipped,
     ClientLeft: Session._on_client_left,
     Evicted: Session._on_evicted,
     Drain: Session._on_drain,

@@ -8,24 +8,27 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from antiphon.calls.switchboard import Switchboard
-from antiphon.server import health, models
-from antiphon.server.auth import Keys
+from antiphon.server import auth_tokens, count_tokens, health, models
+from antiphon.server.auth import Gate
 from antiphon.server.config import Config
 from antiphon.server.live import LiveDoor
+from antiphon.store.grants import Grants
 
 
 class App:
     """Serves every door on one port. Sockets do not pass through any middleware: audio is the hot path."""
 
-    def __init__(self, config: Config, switchboard: Switchboard) -> None:
-        keys = Keys(config.keys)
+    def __init__(self, config: Config, switchboard: Switchboard, grants: Grants) -> None:
+        gate = Gate(config.keys, grants, strict=config.session.strict)
         self._live = LiveDoor(
-            switchboard, keys, config.max_message_bytes, config.write_timeout, frozenset(config.allowed_origins)
+            switchboard, gate, config.max_message_bytes, config.write_timeout, frozenset(config.allowed_origins)
         )
         self._http = Starlette(
             routes=[
                 *health.routes(lambda: switchboard.admits, lambda: len(switchboard)),
-                *models.routes(keys),
+                *models.routes(gate),
+                *count_tokens.routes(gate, config.max_message_bytes),
+                *auth_tokens.routes(gate, grants),
             ],
             middleware=[
                 Middleware(

@@ -17,6 +17,13 @@ class ConfigError(Exception):
     """A setting is wrong; the message names it and the remedy."""
 
 
+class SearchConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What answers may rest on: the documents of ``folder``, or the service at the address ``searxng``; one or none."""
+
+    folder: str = ""
+    searxng: str = ""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """One server. Sizes in bytes, times in seconds; port 0 takes a free one, ``tls_port`` None serves no TLS."""
 
@@ -35,10 +42,16 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     compression: bool = False
     write_timeout: float = 20.0
     drain: float = 10.0
+    resumption_ttl: float = 7200.0
+    record_ttl: float = 2_592_000.0
+    search: SearchConfig = SearchConfig()
     session: Policy = Policy()
 
     def __post_init__(self) -> None:
-        positive = ("recognisers", "max_sessions", "max_message_bytes", "write_timeout")
+        positive = (
+            *("recognisers", "max_sessions", "max_message_bytes", "write_timeout"),
+            *("resumption_ttl", "record_ttl"),
+        )
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
@@ -79,12 +92,24 @@ def load_config(path: Path | None, overrides: dict[str, Any]) -> Config:
         ConfigError: the file cannot be read, or a setting is unknown or has the wrong type or value.
     """
     settings = _read(path) if path else {}
-    settings |= {name: value for name, value in overrides.items() if value not in (None, (), [])}
+    settings = _merged(settings, overrides)
     try:
         return msgspec.convert(settings, Config, dec_hook=_path)
     except msgspec.ValidationError as error:
         where = f"{path}: " if path else ""
         raise ConfigError(f"{where}{str(error).replace('`', '')}") from error
+
+
+def _merged(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """``settings`` with what ``overrides`` say on top, table by table."""
+    merged = dict(settings)
+    for name, value in overrides.items():
+        if isinstance(value, dict):
+            below = merged.get(name, {})
+            merged[name] = _merged(below, value) if isinstance(below, dict) else below
+        elif value not in (None, (), []):
+            merged[name] = value
+    return merged
 
 
 def _read(path: Path) -> dict[str, Any]:

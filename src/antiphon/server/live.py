@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 
+from msgspec import Struct
 from starlette.types import Message, Receive, Scope, Send
 
 from antiphon.calls.call import Call
@@ -11,10 +12,14 @@ from antiphon.calls.outbox import Hangup, Outgoing
 from antiphon.calls.switchboard import Switchboard
 from antiphon.live.effects import SendSpeech
 from antiphon.live.events import Failure
-from antiphon.live.inputs import ClientLeft, Refused, Unread
-from antiphon.server.auth import Keys
+from antiphon.live.inputs import ClientLeft, FrameSkipped, Refused, Unread
+from antiphon.server.auth import Gate
+from antiphon.server.pictures import PictureCheck
 from antiphon.server.socket import ABORT
+from antiphon.wire.gemini.client import Message as ClientMessage
+from antiphon.wire.gemini.client import RealtimeInput, Setup
 from antiphon.wire.gemini.decode import Frame, decode_client
+from antiphon.wire.gemini.dialect import Dialect, dialect_of
 from antiphon.wire.gemini.encode import FrameTooLargeError, encode_audio, encode_server
 from antiphon.wire.refusal import CloseCode, Refusal, close_reason
 
@@ -22,12 +27,37 @@ log = logging.getLogger("antiphon.server")
 
 _GEMINI = r"google\.ai\.generativelanguage\.v\w+\.GenerativeService\.BidiGenerateContent(?:Constrained)?"
 _VERTEX = r"google\.cloud\.aiplatform\.v\w+\.LlmBidiService/BidiGenerateContent"
-_PATH = re.compile(rf"(?:/.*)?/ws/(?:{_GEMINI}|{_VERTEX})/?|/*")
+_PATHS: dict[Dialect, re.Pattern[str]] = {
+    "gemini": re.compile(rf"(?:/.*)?/ws/{_GEMINI}/?"),
+    "vertex": re.compile(rf"(?:/.*)?/ws/{_VERTEX}/?"),
+}
+_OTHER_METHOD = re.compile(r"(?:/.*)?/ws/google\..*")
+_REMEDY = "dial /ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
 
 
-def serves(path: str) -> bool:
-    """Whether a path is one of those that clients dial: any version, any prefix, Vertex, or the bare root."""
-    return _PATH.fullmatch(path) is not None
+class Route(Struct):
+    """How a client dialled. ``dialect`` is None until the setup tells it.
+
+    Clients in Vertex mode that are given nothing but an address dial its own path, whatever that is, and so does
+    nobody else: a setup on such a path must be theirs, except on the root, which is anybody's.
+    """
+
+    dialect: Dialect | None = None
+    anybody: bool = True
+
+
+def route_of(path: str) -> Route:
+    """What the path of a connection tells: any version, any prefix, either dialect, or an address of its own.
+
+    Raises:
+        Refusal: it is a method of the API that this server does not have.
+    """
+    for dialect, pattern in _PATHS.items():
+        if pattern.fullmatch(path):
+            return Route(dialect)
+    if _OTHER_METHOD.fullmatch(path):
+        raise _not_live()
+    return Route(anybody=not path.strip("/"))
 
 
 class LiveDoor:
@@ -36,16 +66,17 @@ class LiveDoor:
     def __init__(
         self,
         switchboard: Switchboard,
-        keys: Keys,
+        gate: Gate,
         max_message_bytes: int,
         write_timeout: float,
         allowed_origins: frozenset[str] = frozenset(),
     ) -> None:
         self._switchboard = switchboard
-        self._keys = keys
+        self._gate = gate
         self._allowed_origins = allowed_origins
         self._max_message_bytes = max_message_bytes
         self._write_timeout = write_timeout
+        self._pictures = PictureCheck()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection.
@@ -56,54 +87,65 @@ class LiveDoor:
         await receive()
         await send({"type": "websocket.accept"})
         try:
-            self._admit(scope)
-            call = self._switchboard.place()
+            route = route_of(scope["path"])
+            self._check_origin(scope)
+            call = self._switchboard.place(await self._gate.admit(scope))
         except Refusal as refusal:
             log.info("refused: %s", refusal)
             await send(_close(refusal.code, str(refusal)))
             return
-        writer = asyncio.create_task(self._write(call, send, scope))
+        writer = asyncio.create_task(self._write(call, route, send, scope))
         try:
-            await self._read(call, receive)
+            await self._read(call, route, receive)
         finally:
             call.receive(ClientLeft())
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
             await self._switchboard.finish(call)
 
-    def _admit(self, scope: Scope) -> None:
-        if not serves(scope["path"]):
-            remedy = "dial /ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
-            raise Refusal("path", "not the Live API", remedy, CloseCode.POLICY)
+    def _check_origin(self, scope: Scope) -> None:
         origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), "")
         if self._allowed_origins and origin and origin not in self._allowed_origins:
             raise Refusal("origin", f"{origin[:60]} is not allowed", "see allowed_origins", CloseCode.POLICY)
-        self._keys.check(scope)
 
-    async def _read(self, call: Call, receive: Receive) -> None:
+    async def _read(self, call: Call, route: Route, receive: Receive) -> None:
         """Hand the client's frames to the call until the connection is closed, by either side."""
         while (event := await receive())["type"] != "websocket.disconnect":
             if not call.session.closed:
-                self._take(call, event.get("text") or event.get("bytes") or b"")
+                await self._take(call, route, event.get("text") or event.get("bytes") or b"")
 
-    def _take(self, call: Call, frame: Frame) -> None:
+    async def _take(self, call: Call, route: Route, frame: Frame) -> None:
+        """Hand one frame to the call. The next waits, so that messages stay in order."""
         try:
             if (size := _size(frame)) > self._max_message_bytes:
                 reason = f"{size} bytes exceed the {self._max_message_bytes} of this server"
                 raise Refusal("message", reason, "send smaller chunks", CloseCode.TOO_BIG)
             message, ignored = decode_client(frame)
+            if isinstance(message, Setup):
+                _settle(route, message)
+            event = await self._look(call, message)
         except Refusal as refusal:
             call.receive(Refused(refusal))
             return
         if ignored:
             call.receive(Unread(ignored))
-        call.receive(message)
+        if isinstance(event, Setup):
+            await call.begin(event)
+        else:
+            call.receive(event)
 
-    async def _write(self, call: Call, send: Send, scope: Scope) -> None:
+    async def _look(self, call: Call, message: ClientMessage) -> ClientMessage | FrameSkipped:
+        """See that the images of a message are whole; a frame that would be dropped is not worth it."""
+        if _is_frame(message) and not call.wants_frame:
+            return FrameSkipped()
+        await self._pictures.check(message)
+        return message
+
+    async def _write(self, call: Call, route: Route, send: Send, scope: Scope) -> None:
         """Write what the call sends until it hangs up, the client leaves or stops reading."""
         try:
             while True:
-                frame = self._frame(await call.outbox.get(), call)
+                frame = self._frame(await call.outbox.get(), call, route.dialect or "gemini")
                 async with asyncio.timeout(self._write_timeout):
                     await send(frame)
                 if frame["type"] == "websocket.close":
@@ -116,11 +158,11 @@ class LiveDoor:
             # The client is gone; the reading side learns of it as well, and ends the call.
             pass
 
-    def _frame(self, item: Outgoing, call: Call) -> Message:
+    def _frame(self, item: Outgoing, call: Call, dialect: Dialect) -> Message:
         if isinstance(item, Hangup):
             return _close(item.code, item.reason)
         try:
-            frame = encode_audio(item.pcm) if isinstance(item, SendSpeech) else encode_server(item)
+            frame = encode_audio(item.pcm, dialect) if isinstance(item, SendSpeech) else encode_server(item, dialect)
             return {"type": "websocket.send", "bytes": frame}
         except FrameTooLargeError as error:
             reason = str(error)
@@ -130,6 +172,25 @@ class LiveDoor:
             reason = "internal error; the log of the server has it"
         call.receive(Failure(reason))
         return _close(CloseCode.INTERNAL, reason)
+
+
+def _is_frame(message: ClientMessage) -> bool:
+    """Whether the message is a frame of video and nothing else."""
+    if not isinstance(message, RealtimeInput) or message.video is None:
+        return False
+    return message == RealtimeInput(video=message.video)
+
+
+def _settle(route: Route, setup: Setup) -> None:
+    """Learn the client's dialect from its setup, where the path did not tell it."""
+    if route.dialect is None:
+        route.dialect = dialect_of(setup.model)
+    if not route.anybody and route.dialect != "vertex":
+        raise _not_live()
+
+
+def _not_live() -> Refusal:
+    return Refusal("path", "not the Live API", _REMEDY, CloseCode.POLICY)
 
 
 def _size(frame: Frame) -> int:

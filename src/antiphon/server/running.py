@@ -3,18 +3,22 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
 
-from antiphon.calls.clock import Clock, LoopClock
+from antiphon.calls.admission import Admission
+from antiphon.calls.clock import Clock, LoopClock, time_of_day
+from antiphon.calls.memory import Memory
 from antiphon.calls.switchboard import Switchboard
 from antiphon.engines.base import Engine
 from antiphon.server.app import App
 from antiphon.server.config import Config, ConfigError
 from antiphon.server.socket import SocketProtocol
 from antiphon.server.tls import TlsError, TlsFiles, ensure_tls
+from antiphon.store.database import StoreError
 
 
 class Server:
@@ -28,6 +32,8 @@ class Server:
         self.port = 0
         self.tls_port: int | None = None
         self._clock = clock
+        now = time.time if clock is None else time_of_day(clock)
+        self._memory = Memory(config.data_dir, config.resumption_ttl, config.record_ttl, now)
         self._switchboard: Switchboard
         self._serving: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
@@ -50,7 +56,7 @@ class Server:
         """Warm the engine, then open the ports.
 
         Raises:
-            ConfigError: a port is taken, or TLS files cannot be used.
+            ConfigError: a port is taken, or the data directory cannot be used.
             EngineUnavailable: the engine misses something.
         """
         plain = _bind(self.config.host, self.config.port, "port")
@@ -61,14 +67,24 @@ class Server:
                 sockets.append(_bind(self.config.host, self.config.tls_port, "tls_port"))
                 self.tls_port = sockets[1].getsockname()[1]
                 self.tls = self._ensure_tls()
+            await self._open_memory()
             await self.engine.start()
         except BaseException:
             for each in sockets:
                 each.close()
+            await self._memory.aclose()
             raise
         clock = self._clock or LoopClock()
-        self._switchboard = Switchboard(self.engine, self.config.session, clock, self.config.max_sessions)
-        app = App(self.config, self._switchboard)
+        self._switchboard = Switchboard(
+            self.engine,
+            self.config.session,
+            clock,
+            self.config.max_sessions,
+            admission=Admission(self._memory.grants, self._memory.resumptions),
+            memory=self._memory,
+        )
+        self._memory.attend(lambda: self._switchboard.calls, clock)
+        app = App(self.config, self._switchboard, self._memory.grants)
         for each, tls in zip(sockets, (None, self.tls), strict=False):
             await self._serve(app, each, tls)
 
@@ -80,7 +96,14 @@ class Server:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._serving))
         self._serving = []
+        await self._memory.aclose()
         await self.engine.aclose()
+
+    async def _open_memory(self) -> None:
+        try:
+            await self._memory.open()
+        except StoreError as error:
+            raise ConfigError(f"data_dir {self.config.data_dir}: {error}") from error
 
     def _ensure_tls(self) -> TlsFiles:
         try:

@@ -252,6 +252,12 @@ const scenarios = {
     for await (const model of await ai.models.list()) found.push(model.name);
     return found;
   },
+
+  tokens: async () => {
+    const { name } = await ai.models.get({ model: MODEL });
+    const { totalTokens } = await ai.models.countTokens({ model: MODEL, contents: 'x'.repeat(40) });
+    return { model: name, total: totalTokens };
+  },
 };
 
 async function attempt(name) {

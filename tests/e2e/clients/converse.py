@@ -214,7 +214,14 @@ async def models():
     return [model.name async for model in await client.aio.models.list()]
 
 
-SCENARIOS = (text, content, spoken, barge_in, manual, memory, function, bad_model, models)
+async def tokens():
+    """How many tokens a text has, for a model by its own name."""
+    model = await client.aio.models.get(model=MODEL)
+    counted = await client.aio.models.count_tokens(model=MODEL, contents="x" * 40)
+    return {"model": model.name, "total": counted.total_tokens}
+
+
+SCENARIOS = (text, content, spoken, barge_in, manual, memory, function, bad_model, models, tokens)
 
 
 async def attempt(scenario):

@@ -17,10 +17,13 @@ from antiphon.wire.gemini.client import (
     ContextUpdate,
     ContextWindowCompression,
     Empty,
+    FileData,
     FunctionDeclaration,
     FunctionResponse,
+    FunctionResponsePart,
     GenerationConfig,
     HistoryConfig,
+    LanguageHints,
     Message,
     Modality,
     Part,
@@ -28,6 +31,7 @@ from antiphon.wire.gemini.client import (
     Proactivity,
     RealtimeInput,
     RealtimeInputConfig,
+    ReplicatedVoiceConfig,
     Scheduling,
     SessionResumptionConfig,
     Setup,
@@ -38,9 +42,20 @@ from antiphon.wire.gemini.client import (
     Tool,
     ToolList,
     ToolResponse,
+    TranscriptionMode,
     VoiceConfig,
 )
 from antiphon.wire.gemini.decode import convert, decode_client, decode_server
+from antiphon.wire.gemini.hosted import (
+    AvatarConfig,
+    CustomizedAvatar,
+    GoogleSearch,
+    McpServer,
+    SafetySetting,
+    SearchTypes,
+    StreamableHttpTransport,
+    TranslationConfig,
+)
 from antiphon.wire.refusal import CloseCode, Refusal, close_reason
 
 
@@ -181,8 +196,8 @@ def test_tools() -> None:
     ]
     assert decode({"setup": {"tools": tools}}) == Setup(
         tools=[
-            Tool(google_search={}),
-            Tool(google_search={"search_types": {}}),
+            Tool(google_search=GoogleSearch()),
+            Tool(google_search=GoogleSearch(search_types=SearchTypes())),
             Tool(
                 function_declarations=[
                     FunctionDeclaration(name="f", behavior=Behavior.NON_BLOCKING, parameters_json_schema=schema)
@@ -204,6 +219,107 @@ def test_unspecified_settings_are_defaults() -> None:
     }
     expected = RealtimeInputConfig(automatic_activity_detection=AutomaticActivityDetection())
     assert decode({"setup": {"realtimeInputConfig": config}}) == Setup(realtime_input_config=expected)
+
+
+def test_tools_of_the_hosted_service() -> None:
+    transport = {"url": "https://tools.example", "headers": {"X-Snake_key": "v"}, "terminate_on_close": True}
+    tools = [
+        {"codeExecution": {}, "url_context": {}, "googleMaps": {"enable_widget": True}},
+        {"googleSearchRetrieval": {"dynamic_retrieval_config": {"mode": "MODE_DYNAMIC", "dynamicThreshold": 0.5}}},
+        {"mcp_servers": [{"name": "t", "streamable_http_transport": transport}]},
+    ]
+    message = decode({"setup": {"tools": tools}})
+    assert isinstance(message, Setup)
+    first, second, third = message.tools
+    assert (first.code_execution, first.url_context) == (Empty(), Empty())
+    assert first.google_maps is not None
+    assert first.google_maps.enable_widget
+    assert second.google_search_retrieval is not None
+    assert second.google_search_retrieval.dynamic_retrieval_config is not None
+    assert second.google_search_retrieval.dynamic_retrieval_config.dynamic_threshold == 0.5
+    assert third.mcp_servers == [
+        McpServer(
+            name="t",
+            streamable_http_transport=StreamableHttpTransport(
+                url="https://tools.example", headers={"X-Snake_key": "v"}, terminate_on_close=True
+            ),
+        )
+    ]
+
+
+def test_settings_of_the_hosted_service() -> None:
+    picture = {"image_mime_type": "image/png", "imageData": "__77"}
+    setup = {
+        "avatarConfig": {"avatar_name": "Ann", "customizedAvatar": picture, "audioBitrateBps": "64000"},
+        "safety_settings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+        "labels": {"team_name": "a"},
+        "generationConfig": {"translation_config": {"target_language_code": "de", "echoTargetLanguage": True}},
+    }
+    assert decode({"setup": setup}) == Setup(
+        avatar_config=AvatarConfig(
+            avatar_name="Ann",
+            customized_avatar=CustomizedAvatar(image_mime_type="image/png", image_data=b"\xff\xfe\xfb"),
+            audio_bitrate_bps=64_000,
+        ),
+        safety_settings=[SafetySetting(category="HARM_CATEGORY_HARASSMENT", threshold="BLOCK_NONE")],
+        labels={"team_name": "a"},
+        generation_config=GenerationConfig(
+            translation_config=TranslationConfig(target_language_code="de", echo_target_language=True)
+        ),
+    )
+
+
+def test_labels_are_text() -> None:
+    found = refusal('{"setup":{"labels":{"team":5}}}')
+    assert (found.field, found.reason) == ("setup.labels[...]", "expected str, got int")
+
+
+@pytest.mark.parametrize("key", ["inputAudioTranscription", "output_audio_transcription"])
+def test_audio_transcription(key: str) -> None:
+    config = {
+        "language_codes": ["de-DE"],
+        "wordTimestamp": True,
+        "mode": "smart",
+        "language_auto": {},
+        "languageHints": {"language_codes": ["en-US"]},
+        "adaptation_phrases": ["Antiphon"],
+    }
+    expected = AudioTranscriptionConfig(
+        language_codes=["de-DE"],
+        word_timestamp=True,
+        mode=TranscriptionMode.SMART,
+        language_auto=Empty(),
+        language_hints=LanguageHints(language_codes=["en-US"]),
+        adaptation_phrases=["Antiphon"],
+    )
+    message = decode({"setup": {key: config}})
+    assert isinstance(message, Setup)
+    assert expected in (message.input_audio_transcription, message.output_audio_transcription)
+
+
+@pytest.mark.parametrize("voice_key", ["voice_config", "voiceConfig"])
+def test_replicated_voices(voice_key: str) -> None:
+    voice = {
+        "replicated_voice_config": {"mime_type": "audio/wav", "voice_sample_audio": "__77", "consentAudio": "AA=="}
+    }
+    message = decode({"setup": {"generationConfig": {"speechConfig": {voice_key: voice}}}})
+    expected = ReplicatedVoiceConfig(mime_type="audio/wav", voice_sample_audio=b"\xff\xfe\xfb", consent_audio=b"\0")
+    speech = SpeechConfig(voice_config=VoiceConfig(replicated_voice_config=expected))
+    assert message == Setup(generation_config=GenerationConfig(speech_config=speech))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(True, True), ("true", True), (False, False), ("false", False), (None, UNSET)]
+)
+def test_false_is_kept_apart_from_absence_where_models_tell_them_apart(value: Any, expected: Any) -> None:
+    setup = {
+        "proactivity": {"proactiveAudio": value},
+        "generationConfig": {"enable_affective_dialog": value},
+    }
+    message = decode({"setup": setup})
+    assert isinstance(message, Setup)
+    assert message.proactivity == Proactivity(proactive_audio=expected)
+    assert message.generation_config == GenerationConfig(enable_affective_dialog=expected)
 
 
 # --- Client content
@@ -334,6 +450,14 @@ def test_all_members_of_realtime_input_at_once() -> None:
 # --- Tool responses and context updates
 
 
+def test_media_of_a_tool_response() -> None:
+    parts = [{"inline_data": {"mime_type": "image/png", "data": "__77"}}, {"fileData": {"file_uri": "u"}}]
+    message = decode({"toolResponse": {"functionResponses": [{"id": "1", "parts": parts}]}})
+    image = Blob(data=b"\xff\xfe\xfb", mime_type="image/png")
+    expected = [FunctionResponsePart(inline_data=image), FunctionResponsePart(file_data=FileData(file_uri="u"))]
+    assert message == ToolResponse(function_responses=[FunctionResponse(id="1", parts=expected)])
+
+
 @pytest.mark.parametrize("member", ["toolResponse", "tool_response"])
 def test_tool_response_of_the_python_sdk(member: str) -> None:
     answer = {
@@ -366,10 +490,10 @@ def test_the_response_itself_is_left_alone(response: Any) -> None:
 
 
 def test_an_unknown_scheduling_is_refused_by_its_path() -> None:
-    frame = '{"tool_response":{"function_responses":[{"id":"1"},{"id":"2","scheduling":"INTERRUPTED"}]}}'
+    frame = '{"tool_response":{"function_responses":[{"id":"1"},{"id":"2","scheduling":"LATER"}]}}'
     found = refusal(frame)
     assert found.field == "toolResponse.functionResponses[1].scheduling"
-    assert (found.reason, found.remedy) == ("invalid value 'INTERRUPTED'", "use SILENT, WHEN_IDLE, INTERRUPT")
+    assert (found.reason, found.remedy) == ("invalid value 'LATER'", "use SILENT, WHEN_IDLE, INTERRUPT")
 
 
 @pytest.mark.parametrize("member", ["contextUpdate", "context_update"])
@@ -381,7 +505,7 @@ def test_an_unknown_scheduling_is_refused_by_its_path() -> None:
         ({"tools": {"tools": []}}, ContextUpdate(tools=ToolList())),
         (
             {"tools": {"tools": [{"googleSearch": {}}]}},
-            ContextUpdate(tools=ToolList(tools=[Tool(google_search={})])),
+            ContextUpdate(tools=ToolList(tools=[Tool(google_search=GoogleSearch())])),
         ),
         (
             {"systemInstruction": {"parts": [{"text": "x"}], "role": "user"}},

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.wire.gemini import client, server
+from antiphon.wire.gemini import base, client, hosted, server
 from antiphon.wire.gemini.client import Blob, Content, Part, Wire
+from antiphon.wire.gemini.decode import decode_server
 from antiphon.wire.gemini.encode import (
     MAX_FRAME,
     OUTPUT_MIME_TYPE,
+    VERTEX_OUTPUT_MIME_TYPE,
     FrameTooLargeError,
     encode_audio,
     encode_client,
@@ -26,8 +28,8 @@ def types_of(module: Any) -> list[type[Wire]]:
     return [kind for kind in kinds if kind.__module__ == module.__name__]
 
 
-def speech(pcm: bytes) -> ServerMessage:
-    part = Part(inline_data=Blob(data=pcm, mime_type=OUTPUT_MIME_TYPE))
+def speech(pcm: bytes, mime_type: str = OUTPUT_MIME_TYPE) -> ServerMessage:
+    part = Part(inline_data=Blob(data=pcm, mime_type=mime_type))
     return ServerMessage(server_content=ServerContent(model_turn=Content(role="model", parts=[part])))
 
 
@@ -35,7 +37,7 @@ def spoken(text: str) -> ServerMessage:
     return ServerMessage(server_content=ServerContent(output_transcription=Transcription(text=text)))
 
 
-@pytest.mark.parametrize("kind", [*types_of(client), *types_of(server)])
+@pytest.mark.parametrize("kind", [kind for module in (base, client, hosted, server) for kind in types_of(module)])
 def test_defaults_are_never_written(kind: type[Wire]) -> None:
     assert msgspec.json.encode(kind()) == b"{}"
 
@@ -81,6 +83,54 @@ def test_defaults_are_never_written(kind: type[Wire]) -> None:
         (
             ServerMessage(voice_activity=server.VoiceActivity(type=server.ActivityType.START, audio_offset="1.5s")),
             b'{"voiceActivity":{"type":"ACTIVITY_START","audioOffset":"1.5s"}}',
+        ),
+        (
+            ServerMessage(
+                voice_activity_detection_signal=server.VoiceActivityDetectionSignal(
+                    vad_signal_type=server.VadSignal.START
+                )
+            ),
+            b'{"voiceActivityDetectionSignal":{"vadSignalType":"VAD_SIGNAL_TYPE_SOS"}}',
+        ),
+        (
+            ServerMessage(
+                session_resumption_update=server.SessionResumptionUpdate(last_consumed_client_message_index=0)
+            ),
+            b'{"sessionResumptionUpdate":{"lastConsumedClientMessageIndex":0}}',
+        ),
+        (
+            ServerMessage(
+                server_content=ServerContent(
+                    input_transcription=Transcription(
+                        text=" hi",
+                        speaker_label="A",
+                        words=[server.Word(word="hi", start_offset="0.1s", end_offset="0.3s")],
+                        start_offset="0.1s",
+                        end_offset="0.3s",
+                    )
+                )
+            ),
+            b'{"serverContent":{"inputTranscription":{"text":" hi","speakerLabel":"A","words":[{"word":"hi",'
+            b'"startOffset":"0.1s","endOffset":"0.3s"}],"startOffset":"0.1s","endOffset":"0.3s"}}}',
+        ),
+        (
+            ServerMessage(
+                server_content=ServerContent(
+                    grounding_metadata=server.GroundingMetadata(
+                        web_search_queries=["q"],
+                        search_entry_point=server.SearchEntryPoint(rendered_content="<p>"),
+                        grounding_chunks=[server.GroundingChunk(web=server.WebChunk(uri="u", title="t"))],
+                        grounding_supports=[
+                            server.GroundingSupport(
+                                segment=server.Segment(end_index=2, text="hi"), grounding_chunk_indices=[0]
+                            )
+                        ],
+                    )
+                )
+            ),
+            b'{"serverContent":{"groundingMetadata":{"webSearchQueries":["q"],"searchEntryPoint":{"renderedContent":'
+            b'"<p>"},"groundingChunks":[{"web":{"uri":"u","title":"t"}}],"groundingSupports":[{"segment":{"endIndex":2,'
+            b'"text":"hi"},"groundingChunkIndices":[0]}]}}}',
         ),
         (spoken("né 😀"), b'{"serverContent":{"outputTranscription":{"text":"n\\u00e9 \\ud83d\\ude00"}}}'),
         (spoken('"\\\n'), b'{"serverContent":{"outputTranscription":{"text":"\\"\\\\\\n"}}}'),
@@ -134,6 +184,59 @@ def test_any_text_is_ascii_on_the_wire_and_comes_back(text: str) -> None:
     frame = encode_server(spoken(text))
     assert frame.isascii()
     assert json.loads(frame)["serverContent"]["outputTranscription"].get("text", "") == text
+
+
+USAGE = server.UsageMetadata(
+    prompt_token_count=7,
+    response_token_count=5,
+    total_token_count=12,
+    response_tokens_details=[server.ModalityTokenCount(modality="AUDIO", token_count=5)],
+)
+
+
+class TestVertex:
+    def test_usage_has_the_names_that_clients_in_vertex_mode_read(self) -> None:
+        message = ServerMessage(server_content=ServerContent(turn_complete=True), usage_metadata=USAGE)
+        assert json.loads(encode_server(message, "vertex")) == {
+            "serverContent": {"turnComplete": True},
+            "usageMetadata": {
+                "promptTokenCount": 7,
+                "candidatesTokenCount": 5,
+                "totalTokenCount": 12,
+                "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 5}],
+                "trafficType": "ON_DEMAND",
+            },
+        }
+
+    def test_a_traffic_type_of_its_own_stays(self) -> None:
+        usage = server.UsageMetadata(total_token_count=1, traffic_type="PROVISIONED_THROUGHPUT")
+        frame = encode_server(ServerMessage(usage_metadata=usage), "vertex")
+        assert json.loads(frame)["usageMetadata"]["trafficType"] == "PROVISIONED_THROUGHPUT"
+
+    def test_both_dialects_are_read_alike(self) -> None:
+        message = ServerMessage(usage_metadata=USAGE)
+        gemini, _ = decode_server(encode_server(message))
+        vertex, ignored = decode_server(encode_server(message, "vertex"))
+        assert ignored == ()
+        assert vertex.usage_metadata is not None
+        assert gemini == message
+        assert msgspec.structs.replace(vertex.usage_metadata, traffic_type="") == USAGE
+
+    @pytest.mark.parametrize(
+        "message",
+        [ServerMessage(setup_complete=server.SetupComplete(session_id="s")), spoken("é"), ServerMessage()],
+    )
+    def test_all_else_is_written_alike(self, message: ServerMessage) -> None:
+        assert encode_server(message, "vertex") == encode_server(message)
+
+    @given(pcm=st.binary(min_size=1, max_size=2000))
+    def test_speech_has_no_rate(self, pcm: bytes) -> None:
+        assert encode_audio(pcm, "vertex") == encode_server(speech(pcm, VERTEX_OUTPUT_MIME_TYPE), "vertex")
+
+    def test_user_data_beside_usage_is_untouched(self) -> None:
+        call = client.FunctionCall(id="1", name="f", args={"responseTokenCount": [{"a_b": None}]})
+        message = ServerMessage(tool_call=server.ToolCall(function_calls=[call]), usage_metadata=USAGE)
+        assert json.loads(encode_server(message, "vertex"))["toolCall"]["functionCalls"][0]["args"] == call.args
 
 
 def test_two_hundred_milliseconds_fit() -> None:

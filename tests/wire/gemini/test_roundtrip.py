@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from antiphon.wire.gemini import client, server
+from antiphon.wire.gemini import base, client, hosted, server
 from antiphon.wire.gemini.client import FunctionCall, FunctionResponse, RealtimeInput, Setup, ToolResponse, Wire
 from antiphon.wire.gemini.decode import convert, decode_client, decode_server
 from antiphon.wire.gemini.encode import encode_client, encode_server
@@ -72,6 +72,7 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False, allow_infinity=False),
     str: st.text(max_size=8),
     bytes: st.binary(max_size=12),
+    dict[str, str]: st.dictionaries(KEYS, st.text(max_size=8), max_size=3),
 }
 
 
@@ -95,7 +96,7 @@ def respelled(draw: st.DrawFn, kind: Any, value: Any) -> Any:
         return draw(st.sampled_from([value, value.lower(), value.title()]))
     if isinstance(kind, type) and issubclass(kind, Wire):
         return draw(respelled_object(kind, value))
-    if kind is Any:
+    if kind is Any or typing.get_origin(kind) is dict:
         return value
     return draw(st.sampled_from(list(SPELLINGS[kind](value))))
 
@@ -164,12 +165,12 @@ def stated(kind: Any, value: Any) -> bool:
     return value is not None and (kind in MEANINGFUL_WHEN_EMPTY or value not in (False, "", []))
 
 
-MEANINGFUL_WHEN_EMPTY = (Any, str | msgspec.UnsetType, int | None, float | None)
-"""Zero of a setting and empty text of the user say something: absence is another value there."""
+MEANINGFUL_WHEN_EMPTY = (Any, str | msgspec.UnsetType, bool | msgspec.UnsetType, int | None, float | None)
+"""Zero or false of a setting and empty text of the user say something: absence is another value there."""
 
 KINDS = [
     kind
-    for module in (client, server)
+    for module in (base, client, hosted, server)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Wire) and kind.__module__ == module.__name__ and kind is not Wire
 ]
@@ -265,9 +266,9 @@ def test_user_data_of_clients_is_untouched(value: Any) -> None:
     answer = FunctionResponse(id="1", response=value)
     assert same(_through_client(ToolResponse(function_responses=[answer])).function_responses, [answer])
     declaration = client.FunctionDeclaration(parameters=value, parameters_json_schema=value, response_json_schema=value)
-    setup = Setup(tools=[client.Tool(function_declarations=[declaration], google_search=value)], labels=value)
+    setup = Setup(tools=[client.Tool(function_declarations=[declaration], file_search=value)], tool_config=value)
     assert same(_through_client(setup), setup)
-    part = client.Part(function_call=FunctionCall(name="f", args=value), executable_code=value)
+    part = client.Part(function_call=FunctionCall(name="f", args=value))
     content = client.ClientContent(turns=[client.Content(parts=[part])])
     assert same(_through_client(content), content)
 

@@ -15,8 +15,11 @@ from antiphon.wire.gemini.client import (
     FunctionDeclaration,
     FunctionResponse,
     GenerationConfig,
+    MediaResolution,
     Modality,
     Part,
+    PartMediaResolution,
+    PartResolution,
     RealtimeInputConfig,
     Scheduling,
     Setup,
@@ -25,10 +28,12 @@ from antiphon.wire.gemini.client import (
     ThinkingConfig,
     ThinkingLevel,
     Tool,
+    TranscriptionMode,
     TurnCoverage,
     Wire,
 )
 from antiphon.wire.gemini.decode import convert
+from antiphon.wire.gemini.server import UsageMetadata
 from antiphon.wire.refusal import CloseCode, Refusal
 
 
@@ -108,6 +113,9 @@ ENUMS = [
     (RealtimeInputConfig, "turnCoverage", TurnCoverage, "TURN_COVERAGE_UNSPECIFIED"),
     (FunctionDeclaration, "behavior", Behavior, "UNSPECIFIED"),
     (FunctionResponse, "scheduling", Scheduling, "SCHEDULING_UNSPECIFIED"),
+    (GenerationConfig, "mediaResolution", MediaResolution, "MEDIA_RESOLUTION_UNSPECIFIED"),
+    (PartMediaResolution, "level", PartResolution, "MEDIA_RESOLUTION_UNSPECIFIED"),
+    (AudioTranscriptionConfig, "mode", TranscriptionMode, "MODE_UNSPECIFIED"),
 ]
 
 
@@ -127,7 +135,7 @@ def test_unspecified_enums_are_absent(kind: type[Wire], member: str, _enum: Any,
 
 
 @pytest.mark.parametrize(("kind", "member", "enum", "_unspecified"), ENUMS)
-@pytest.mark.parametrize("value", ["LOUD", "INTERRUPTED", 1, True, [], {}])
+@pytest.mark.parametrize("value", ["LOUD", "INTERRUPTING", 1, True, [], {}])
 def test_unknown_enums_are_refused_with_the_valid_values(
     kind: type[Wire], member: str, enum: Any, _unspecified: str, value: Any
 ) -> None:
@@ -136,9 +144,19 @@ def test_unknown_enums_are_refused_with_the_valid_values(
     assert ", ".join(enum) in str(found)
 
 
+def test_a_value_as_guides_write_it() -> None:
+    assert read(FunctionResponse, "scheduling", "interrupted") is Scheduling.INTERRUPT
+
+
 def test_short_names_of_prefixed_enums() -> None:
     assert read(AutomaticActivityDetection, "startOfSpeechSensitivity", "low") is StartSensitivity.LOW
     assert read(AutomaticActivityDetection, "endOfSpeechSensitivity", "High") is EndSensitivity.HIGH
+
+
+def test_other_names_of_a_member() -> None:
+    for name in ("responseTokenCount", "response_token_count", "candidatesTokenCount", "candidates_token_count"):
+        assert convert(UsageMetadata, {name: "5"}, "") == (UsageMetadata(response_token_count=5), ())
+    assert refusal(UsageMetadata, "candidatesTokenCount", "five").field == "x.responseTokenCount"
 
 
 def test_lists_of_enums() -> None:

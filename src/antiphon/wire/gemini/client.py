@@ -1,21 +1,18 @@
 """The messages a client of the Gemini Live API sends (``BidiGenerateContentClientMessage``).
 
 Field names and meanings: https://ai.google.dev/api/live. Fields that user data travels in (function arguments,
-responses, JSON schemas) are ``Any``: they pass through untouched.
+responses, JSON schemas) are ``Any``: they pass through untouched. Booleans that mean something even when they are
+false are :data:`~msgspec.UNSET` where they are absent.
 """
 
 from enum import StrEnum
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
-
-class Wire(Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """Base of all messages: camelCase on the wire, and nothing written that has its default value."""
-
-
-class Empty(Wire):
-    """An object whose presence is its whole meaning."""
+from antiphon.wire.gemini import hosted
+from antiphon.wire.gemini.base import Empty as Empty
+from antiphon.wire.gemini.base import Wire as Wire
 
 
 class Modality(StrEnum):
@@ -79,6 +76,32 @@ class Scheduling(StrEnum):
     SILENT = "SILENT"
     WHEN_IDLE = "WHEN_IDLE"
     INTERRUPT = "INTERRUPT"
+    INTERRUPTED = "INTERRUPT"
+    """As guides of 3.8 models write it."""
+
+
+class MediaResolution(StrEnum):
+    """How closely pictures are looked at."""
+
+    LOW = "MEDIA_RESOLUTION_LOW"
+    MEDIUM = "MEDIA_RESOLUTION_MEDIUM"
+    HIGH = "MEDIA_RESOLUTION_HIGH"
+
+
+class PartResolution(StrEnum):
+    """How closely one picture is looked at."""
+
+    LOW = "MEDIA_RESOLUTION_LOW"
+    MEDIUM = "MEDIA_RESOLUTION_MEDIUM"
+    HIGH = "MEDIA_RESOLUTION_HIGH"
+    ULTRA_HIGH = "MEDIA_RESOLUTION_ULTRA_HIGH"
+
+
+class TranscriptionMode(StrEnum):
+    """Whether a transcript has every word, or is tidied up."""
+
+    VERBATIM = "VERBATIM"
+    SMART = "SMART"
 
 
 class Blob(Wire):
@@ -103,15 +126,56 @@ class FunctionCall(Wire):
     args: Any = None
 
 
+class FunctionResponsePart(Wire):
+    """Media that belong to a function's answer."""
+
+    inline_data: Blob | None = None
+    file_data: FileData | None = None
+
+
 class FunctionResponse(Wire):
-    """A function's answer."""
+    """A function's answer.
+
+    Official samples put ``scheduling`` inside ``response``, which is the user's own data: it is left there.
+    """
 
     id: str = ""
     name: str = ""
     response: Any = None
     scheduling: Scheduling | None = None
     will_continue: bool = False
-    parts: list[Any] = []
+    parts: list[FunctionResponsePart] = []
+
+
+class ExecutableCode(Wire):
+    """Code that a hosted model wrote to run it."""
+
+    id: str = ""
+    language: str = ""
+    code: str = ""
+
+
+class CodeExecutionResult(Wire):
+    """What came of running it."""
+
+    id: str = ""
+    outcome: str = ""
+    output: str = ""
+
+
+class VideoMetadata(Wire):
+    """Which stretch of a video is meant, and how many frames a second of it. Offsets are durations (``"1.5s"``)."""
+
+    start_offset: str = ""
+    end_offset: str = ""
+    fps: float | None = None
+
+
+class PartMediaResolution(Wire):
+    """How closely one picture is looked at: by level or by tokens."""
+
+    level: PartResolution | None = None
+    num_tokens: int | None = None
 
 
 class Part(Wire):
@@ -122,12 +186,12 @@ class Part(Wire):
     file_data: FileData | None = None
     function_call: FunctionCall | None = None
     function_response: FunctionResponse | None = None
-    executable_code: Any = None
-    code_execution_result: Any = None
+    executable_code: ExecutableCode | None = None
+    code_execution_result: CodeExecutionResult | None = None
     thought: bool = False
     thought_signature: str = ""
-    video_metadata: Any = None
-    media_resolution: Any = None
+    video_metadata: VideoMetadata | None = None
+    media_resolution: PartMediaResolution | None = None
 
 
 class Content(Wire):
@@ -143,19 +207,47 @@ class PrebuiltVoiceConfig(Wire):
     voice_name: str = ""
 
 
+class VoiceConsentSignature(Wire):
+    """Says that the owner of a voice agreed to its use; made by the service for a consent it heard."""
+
+    signature: str = ""
+
+
+class ReplicatedVoiceConfig(Wire):
+    """A voice from a sample of it (24 kHz mono s16le)."""
+
+    mime_type: str = ""
+    voice_sample_audio: bytes = b""
+    consent_audio: bytes = b""
+    voice_consent_signature: VoiceConsentSignature | None = None
+
+
 class VoiceConfig(Wire):
     """The voice that answers."""
 
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
-    replicated_voice_config: Any = None
+    replicated_voice_config: ReplicatedVoiceConfig | None = None
     voice: str = ""
+
+
+class SpeakerVoiceConfig(Wire):
+    """The voice of one speaker of several."""
+
+    speaker: str = ""
+    voice_config: VoiceConfig | None = None
+
+
+class MultiSpeakerVoiceConfig(Wire):
+    """The voices of several speakers."""
+
+    speaker_voice_configs: list[SpeakerVoiceConfig] = []
 
 
 class SpeechConfig(Wire):
     """How the answer sounds."""
 
     voice_config: VoiceConfig | None = None
-    multi_speaker_voice_config: Any = None
+    multi_speaker_voice_config: MultiSpeakerVoiceConfig | None = None
     language_code: str = ""
 
 
@@ -165,6 +257,26 @@ class ThinkingConfig(Wire):
     thinking_level: ThinkingLevel | None = None
     thinking_budget: int | None = None
     include_thoughts: bool = False
+
+
+class LanguageHints(Wire):
+    """The older way to name languages."""
+
+    language_codes: list[str] = []
+
+
+class AudioTranscriptionConfig(Wire):
+    """Asks for a transcript; presence is enough. The last three are what older clients send."""
+
+    language_codes: list[str] = []
+    custom_vocabulary: list[str] = []
+    word_timestamp: bool = False
+    diarization: bool = False
+    mode: TranscriptionMode | None = None
+    source_text: str = ""
+    language_auto: Empty | None = None
+    language_hints: LanguageHints | None = None
+    adaptation_phrases: list[str] = []
 
 
 class GenerationConfig(Wire):
@@ -189,12 +301,12 @@ class GenerationConfig(Wire):
     routing_config: Any = None
     audio_timestamp: bool = False
     speech_config: SpeechConfig | None = None
-    media_resolution: str = ""
+    media_resolution: MediaResolution | None = None
     thinking_config: ThinkingConfig | None = None
-    enable_affective_dialog: bool = False
+    enable_affective_dialog: bool | UnsetType = UNSET
     enable_enhanced_civic_answers: bool = False
-    audio_transcription_config: Any = None
-    translation_config: Any = None
+    audio_transcription_config: AudioTranscriptionConfig | None = None
+    translation_config: hosted.TranslationConfig | None = None
 
 
 class FunctionDeclaration(Wire):
@@ -213,14 +325,14 @@ class Tool(Wire):
     """Functions, or one of the tools a hosted model brings along."""
 
     function_declarations: list[FunctionDeclaration] = []
-    google_search: Any = None
-    google_search_retrieval: Any = None
-    code_execution: Any = None
-    url_context: Any = None
-    google_maps: Any = None
+    google_search: hosted.GoogleSearch | None = None
+    google_search_retrieval: hosted.GoogleSearchRetrieval | None = None
+    code_execution: Empty | None = None
+    url_context: Empty | None = None
+    google_maps: hosted.GoogleMaps | None = None
     file_search: Any = None
     computer_use: Any = None
-    mcp_servers: Any = None
+    mcp_servers: list[hosted.McpServer] = []
 
 
 class AutomaticActivityDetection(Wire):
@@ -240,20 +352,6 @@ class RealtimeInputConfig(Wire):
     activity_handling: ActivityHandling | None = None
     turn_coverage: TurnCoverage | None = None
     interim_transcript_timestamp_enabled: bool = False
-
-
-class AudioTranscriptionConfig(Wire):
-    """Asks for a transcript; presence is enough."""
-
-    language_codes: list[str] = []
-    custom_vocabulary: list[str] = []
-    word_timestamp: bool = False
-    diarization: bool = False
-    mode: str = ""
-    source_text: Any = None
-    language_auto: Any = None
-    language_hints: Any = None
-    adaptation_phrases: list[Any] = []
 
 
 class SessionResumptionConfig(Wire):
@@ -285,8 +383,8 @@ class HistoryConfig(Wire):
 class Proactivity(Wire):
     """Whether the model may stay silent or speak unasked."""
 
-    proactive_audio: bool = False
-    proactive_video: bool = False
+    proactive_audio: bool | UnsetType = UNSET
+    proactive_video: bool | UnsetType = UNSET
 
 
 class Setup(Wire):
@@ -305,9 +403,9 @@ class Setup(Wire):
     proactivity: Proactivity | None = None
     history_config: HistoryConfig | None = None
     explicit_vad_signal: bool = False
-    avatar_config: Any = None
-    safety_settings: list[Any] = []
-    labels: Any = None
+    avatar_config: hosted.AvatarConfig | None = None
+    safety_settings: list[hosted.SafetySetting] = []
+    labels: dict[str, str] = {}
 
 
 class ClientContent(Wire):
@@ -327,6 +425,7 @@ class RealtimeInput(Wire):
     activity_end: Empty | None = None
     audio_stream_end: bool = False
     media_chunks: list[Blob] = []
+    """The older way to send audio and pictures; some clients send one object instead of a list."""
 
 
 class ToolResponse(Wire):

@@ -9,7 +9,7 @@ from msgspec import Struct
 from antiphon.wire import base64
 from antiphon.wire.gemini import client
 from antiphon.wire.gemini.server import ServerMessage
-from antiphon.wire.gemini.spelling import struct_reader
+from antiphon.wire.gemini.spelling import camel, struct_reader
 from antiphon.wire.refusal import Refusal
 
 Frame = str | bytes
@@ -92,14 +92,14 @@ def _decode_audio(frame: Frame) -> client.RealtimeInput | None:
 def _decode_any(frame: Frame) -> tuple[client.Message, Ignored]:
     value = _parse_object(frame)
     present = (key for key, member in value.items() if member is not None)
-    members = [(name, key) for key in present if (name := _camel(key)) in client.MEMBERS]
+    members = [(name, key) for key in present if (name := camel(key)) in client.MEMBERS]
     if len(members) != 1:
         known = ", ".join(client.MEMBERS)
         found = " and ".join(name for name, _ in members) or "none"
         raise Refusal("message", f"must hold one of {known}; found {found}")
     name, key = members[0]
     message, ignored = convert(client.MEMBERS[name], value[key], name)
-    unknown = tuple(other for other in value if _camel(other) not in client.MEMBERS)
+    unknown = tuple(other for other in value if camel(other) not in client.MEMBERS)
     return cast("client.Message", message), unknown + ignored
 
 
@@ -113,11 +113,6 @@ def _parse_object(frame: Frame) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refusal("message", "must be a JSON object", "send one JSON object a frame")
     return value
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(word.title() for word in tail)
 
 
 def _type_refusal(error: msgspec.ValidationError, path: str) -> Refusal:

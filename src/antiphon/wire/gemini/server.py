@@ -4,9 +4,10 @@ Members are tested by presence by real clients, so nothing false or empty is eve
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import ClassVar
 
-from antiphon.wire.gemini.client import Content, FunctionCall, Wire
+from antiphon.wire.gemini.base import Wire
+from antiphon.wire.gemini.client import Content, FunctionCall, VoiceConsentSignature
 
 
 class ActivityType(StrEnum):
@@ -16,22 +17,105 @@ class ActivityType(StrEnum):
     END = "ACTIVITY_END"
 
 
+class VadSignal(StrEnum):
+    """Start and end of speech, as the Vertex dialect names them."""
+
+    START = "VAD_SIGNAL_TYPE_SOS"
+    END = "VAD_SIGNAL_TYPE_EOS"
+
+
 class SetupComplete(Wire):
     """The first message of a server, once."""
 
     session_id: str = ""
+    voice_consent_signature: VoiceConsentSignature | None = None
+
+
+class Word(Wire):
+    """A word of a transcript and when it was said. Offsets are durations (``"1.5s"``)."""
+
+    word: str = ""
+    start_offset: str = ""
+    end_offset: str = ""
 
 
 class Transcription(Wire):
-    """A fragment of a transcript; fragments join verbatim."""
+    """A fragment of a transcript; fragments join verbatim. Offsets are durations (``"1.5s"``)."""
 
     text: str = ""
     finished: bool = False
     language_code: str = ""
+    speaker_label: str = ""
+    words: list[Word] = []
+    start_offset: str = ""
+    end_offset: str = ""
+
+
+class SearchEntryPoint(Wire):
+    """The queries as HTML, to be shown beside an answer."""
+
+    rendered_content: str = ""
+
+
+class WebChunk(Wire):
+    """A page an answer rests on."""
+
+    uri: str = ""
+    title: str = ""
+    domain: str = ""
+
+
+class GroundingChunk(Wire):
+    """One source an answer rests on."""
+
+    web: WebChunk | None = None
+
+
+class Segment(Wire):
+    """A stretch of an answer; ``start_index`` and ``end_index`` count bytes of its UTF-8, the end exclusive."""
+
+    part_index: int = 0
+    start_index: int = 0
+    end_index: int = 0
+    text: str = ""
+
+
+class GroundingSupport(Wire):
+    """Which sources (``grounding_chunk_indices``) a stretch of an answer rests on."""
+
+    segment: Segment | None = None
+    grounding_chunk_indices: list[int] = []
+    confidence_scores: list[float] = []
+
+
+class GroundingMetadata(Wire):
+    """What an answer rests on."""
+
+    web_search_queries: list[str] = []
+    search_entry_point: SearchEntryPoint | None = None
+    grounding_chunks: list[GroundingChunk] = []
+    grounding_supports: list[GroundingSupport] = []
+
+
+class UrlMetadata(Wire):
+    """A page that was read, and how that went."""
+
+    retrieved_url: str = ""
+    url_retrieval_status: str = ""
+
+
+class UrlContextMetadata(Wire):
+    """The pages that were read for an answer."""
+
+    url_metadata: list[UrlMetadata] = []
 
 
 class ServerContent(Wire):
-    """What the model does."""
+    """What the model does.
+
+    ``interaction_status`` (``IN_PROGRESS``, ``IDLE``) is for models that think at length: clients that see it once
+    listen to a turn until it is ``IDLE``, and no longer to ``turn_complete``.
+    """
 
     model_turn: Content | None = None
     input_transcription: Transcription | None = None
@@ -41,8 +125,8 @@ class ServerContent(Wire):
     interrupted: bool = False
     turn_complete: bool = False
     turn_complete_reason: str = ""
-    grounding_metadata: Any = None
-    url_context_metadata: Any = None
+    grounding_metadata: GroundingMetadata | None = None
+    url_context_metadata: UrlContextMetadata | None = None
     waiting_for_input: bool = False
     interaction_status: str = ""
 
@@ -66,7 +150,10 @@ class GoAway(Wire):
 
 
 class SessionResumptionUpdate(Wire):
-    """A handle that resumes the session."""
+    """A handle that resumes the session, while it is ``resumable``.
+
+    ``last_consumed_client_message_index`` is there only for clients that asked for ``transparent`` resumption.
+    """
 
     new_handle: str = ""
     resumable: bool = False
@@ -80,6 +167,12 @@ class VoiceActivity(Wire):
     audio_offset: str = ""
 
 
+class VoiceActivityDetectionSignal(Wire):
+    """The user's speech began or ended, for those who asked for ``explicitVadSignal``."""
+
+    vad_signal_type: VadSignal | None = None
+
+
 class ModalityTokenCount(Wire):
     """Tokens of one modality."""
 
@@ -88,7 +181,16 @@ class ModalityTokenCount(Wire):
 
 
 class UsageMetadata(Wire):
-    """The tokens of one turn: the whole context read again, and what was made."""
+    """The tokens of one turn: the whole context read again, and what was made.
+
+    The Vertex dialect has its own names for what was made; :func:`~antiphon.wire.gemini.encode.encode_server` writes
+    them, and both are read.
+    """
+
+    ALIASES: ClassVar = {
+        "candidates_token_count": "response_token_count",
+        "candidates_tokens_details": "response_tokens_details",
+    }
 
     prompt_token_count: int = 0
     cached_content_token_count: int = 0
@@ -100,6 +202,8 @@ class UsageMetadata(Wire):
     cache_tokens_details: list[ModalityTokenCount] = []
     response_tokens_details: list[ModalityTokenCount] = []
     tool_use_prompt_tokens_details: list[ModalityTokenCount] = []
+    service_tier: str = ""
+    traffic_type: str = ""
 
 
 class ServerMessage(Wire):
@@ -112,5 +216,5 @@ class ServerMessage(Wire):
     go_away: GoAway | None = None
     session_resumption_update: SessionResumptionUpdate | None = None
     voice_activity: VoiceActivity | None = None
-    voice_activity_detection_signal: Any = None
+    voice_activity_detection_signal: VoiceActivityDetectionSignal | None = None
     usage_metadata: UsageMetadata | None = None

@@ -7,7 +7,7 @@ Real clients mix camelCase and snake_case within one object, both base64 alphabe
 
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -29,7 +29,7 @@ def struct_reader(kind: type[Struct]) -> Reader:
     members = {
         spelling: (field.encode_name, reader(field.type))
         for field in structs.fields(kind)
-        for spelling in (field.encode_name, field.name)
+        for spelling in _spellings(kind, field)
     }
     takes_text = kind is Content
 
@@ -51,6 +51,20 @@ def struct_reader(kind: type[Struct]) -> Reader:
         return result
 
     return read
+
+
+def _spellings(kind: type[Struct], field: structs.FieldInfo) -> Iterator[str]:
+    """The names of a member: ours, and those that ``ALIASES`` of its type has for it."""
+    yield from (field.encode_name, field.name)
+    for alias, name in getattr(kind, "ALIASES", {}).items():
+        if name == field.name:
+            yield from (alias, camel(alias))
+
+
+def camel(name: str) -> str:
+    """A snake_case name in camelCase."""
+    head, *tail = name.split("_")
+    return head + "".join(word.title() for word in tail)
 
 
 @cache
@@ -88,7 +102,7 @@ def _list_reader(kind: Any) -> Reader:
 
 
 def _enum_reader(kind: type[StrEnum]) -> Reader:
-    by_name = {name: member for member in kind for name in (member.value, member.name)}
+    by_name = {member.value: member for member in kind} | dict(kind.__members__)
 
     def read(value: Any, path: str, _: Ignored) -> str | None:
         if not isinstance(value, str):
