@@ -14,12 +14,15 @@ from antiphon.cli import doctor, serving, talking
 from antiphon.cli.doctor import Finding
 from antiphon.engines.base import EngineUnavailable
 from antiphon.providers.live import LiveError
-from antiphon.server.config import Config, ConfigError
+from antiphon.server.config import Config, ConfigError, SearchConfig
 
 OPTIONS = {
-    "serve": "host port tls-port tls-name key data-dir script config recognisers max-sessions self-check verbose json",
+    "serve": "host port tls-port tls-name key data-dir script search-folder search-url config recognisers max-sessions"
+    " self-check verbose json",
     "env": "data-dir json",
     "talk": "text wav out url key model voice system data-dir json",
+    "sessions": "limit data-dir json",
+    "token": "uses minutes start-within setup lock url key data-dir",
     "doctor": "data-dir json",
 }
 
@@ -71,11 +74,16 @@ def test_options_win_over_the_configuration_file(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(serving, "serve", serve)
     file = tmp_path / "antiphon.toml"
     file.write_text("port = 1\nmax_sessions = 2\nkeys = ['a']\n[session]\nidle_timeout = 3.0\n")
+    file.write_text(file.read_text() + "[search]\nfolder = 'docs'\n")
     run("serve", "--config", str(file), "--port", "4", "--key", "b", "--key", "c", "--script", "x.yaml")
     (config,) = served
     assert (config.port, config.max_sessions, config.session.idle_timeout) == (4, 2, 3.0)
     assert config.keys == ("b", "c")
     assert config.script == Path("x.yaml")
+    assert config.search == SearchConfig(folder="docs")
+    run("serve", "--config", str(file), "--search-folder", "mine")
+    run("serve", "--search-url", "https://searx.example")
+    assert [one.search for one in served[1:]] == [SearchConfig("mine"), SearchConfig("", "https://searx.example")]
 
 
 def test_talk_asks_the_server_on_this_computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

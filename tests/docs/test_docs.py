@@ -17,7 +17,7 @@ import yaml
 
 from antiphon.engines.cascade.brain import ScriptBrain
 from antiphon.live.policy import Policy
-from antiphon.server.config import Config, load_config
+from antiphon.server.config import Config, SearchConfig, load_config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -28,9 +28,14 @@ ELSEWHERE = {
     "make test": "whoever runs this; test_make_has_the_target",
     'eval "$(antiphon env)"': "the programs of the page are run after it; tests/cli/test_environment.py",
     "pytest test_weather.py": "test_the_project_of_a_page_passes",
+    "antiphon serve --search-url https://searx.example": "nobody there; tests/engines/cascade/search/test_searxng.py",
     "make bench": "minutes long; tests/bench runs each benchmark small; test_make_has_the_target",
     "python -m bench --list": "tests/bench",
     "python -m bench sessions --sessions 200 --chunks 20": "tests/bench",
+    "antiphon watermark detect answer.wav": "tests/cli/test_watermark.py",
+    "antiphon watermark detect --json *.wav": "tests/cli/test_watermark.py",
+    "antiphon watermark embed spoken.wav marked.wav": "tests/cli/test_watermark.py",
+    "python -m bench watermark": "tests/bench/test_watermark.py",
 }
 """Lines of shell that are not run as they stand, and what runs them instead."""
 
@@ -39,6 +44,8 @@ PRINTS = {
     "docs/javascript.md": [["12 times 12 is 144."]],
     "docs/python.md": [["12 times 12 is 144."], ["heard: what is two plus three"]],
     "docs/running.md": [["--tls-name"], ["Ready."]],
+    "docs/search.md": [["Ready."]],
+    "docs/tokens.md": [["12 times 12 is 144."], ["auth_tokens/", '{"name":"auth_tokens/']],
     "docs/websocket.md": [["setupComplete", "12 times 12 is 144."], ['"models/gemini-3.8-live"']],
 }
 """What the programs and commands of a page print, in their order."""
@@ -233,8 +240,9 @@ class TestTheConfiguration:
     def test_shows_every_setting(self, toml: str) -> None:
         optional = dict.fromkeys(re.findall(r"^# (\w+) = ", toml, re.MULTILINE))
         shown = tomllib.loads(toml)
-        session = shown.pop("session")
+        session, search = shown.pop("session"), shown["search"]
         assert {*shown, *optional, "session"} == set(Config.__struct_fields__)
+        assert set(search) == set(SearchConfig.__struct_fields__)
         assert set(session) == set(Policy.__struct_fields__)
 
 

@@ -1,18 +1,19 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.cascade.brain import ScriptError
-from antiphon.providers.live import LiveError
+from antiphon.providers.live import LiveConnection, LiveError, open_session
 from antiphon.server.config import ConfigError
 from antiphon.testing import SPOKEN, RunningServer, Servers
-from antiphon.wire.gemini import client
+from antiphon.wire.gemini import client, hosted
 
 Start = Callable[..., RunningServer]
 
@@ -55,6 +56,41 @@ def test_a_wrong_setting_is_named(start: Start) -> None:
         start(max_session=1)
     with pytest.raises(ConfigError, match="idle_timeout"):
         start(session={"idle_timeout": "soon"})
+
+
+async def test_a_folder_may_be_searched(start: Start, visit: Any, tmp_path: Path) -> None:
+    (tmp_path / "rules.md").write_text("The pool opens at 8.")
+    with pytest.raises(EngineUnavailable, match="none"):
+        start(search={"folder": str(tmp_path / "none")})
+    server = start(search={"folder": str(tmp_path)}, pace_turns=False)
+    async with visit(server) as visitor:
+        assert (await visitor.ask("When does the pool open?")).startswith("I heard"), "it did not ask for googleSearch"
+    async with open_session(server.url, SEARCHING) as session:
+        await session.send(client.RealtimeInput(text="When does the pool open?"))
+        found = [message async for message in _until_turn_complete(session)]
+    (grounding,) = filter(None, (content.grounding_metadata for content in found))
+    assert grounding.web_search_queries == ["When does the pool open"]
+    assert [chunk.web.uri for chunk in grounding.grounding_chunks] == ["document:///rules.md"]
+    (support,) = grounding.grounding_supports
+    said = "".join(content.output_transcription.text for content in found if content.output_transcription)
+    assert said == "According to Rules: The pool opens at 8."
+    assert said[support.segment.start_index : support.segment.end_index] == "The pool opens at 8."
+
+
+SEARCHING = client.Setup(
+    model="models/gemini-3.8-live",
+    output_audio_transcription=client.AudioTranscriptionConfig(),
+    tools=[client.Tool(google_search=hosted.GoogleSearch())],
+)
+
+
+async def _until_turn_complete(session: LiveConnection) -> AsyncIterator[Any]:
+    """The server's contents until the turn is complete."""
+    async for message in session.messages():
+        if message.server_content is not None:
+            yield message.server_content
+            if message.server_content.turn_complete:
+                break
 
 
 async def test_several_servers_answer_side_by_side(start: Start, visit: Any) -> None:

@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from antiphon import __version__
+from antiphon.audio.watermark import DEFAULT_KEY
 from antiphon.cli import doctor as doctoring
-from antiphon.cli import environment, serving, talking
+from antiphon.cli import environment, serving, sessions, talking, tokens
+from antiphon.cli import watermark as watermarking
 from antiphon.engines.base import EngineUnavailable
 from antiphon.providers.live import LiveError
 from antiphon.server import loop
 from antiphon.server.config import Config, ConfigError, load_config
+from antiphon.store.database import StoreError
 
 app = typer.Typer(
     name="antiphon",
@@ -25,17 +28,35 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+watermark = typer.Typer(
+    help="The inaudible mark of generated speech: find it in sound files, or put it there.", no_args_is_help=True
+)
+app.add_typer(watermark, name="watermark")
 errors = Console(stderr=True)
 
-DataDir = Annotated[Path | None, typer.Option(envvar="ANTIPHON_DATA_DIR", help="Where certificates are kept.")]
+DataDir = Annotated[
+    Path | None, typer.Option(envvar="ANTIPHON_DATA_DIR", help="Where certificates and sessions are kept.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+WatermarkKey = Annotated[
+    str,
+    typer.Option("--key", envvar="ANTIPHON_WATERMARK_KEY", help="The server's `watermark_key`.", show_default=False),
+]
 
 
 def main() -> None:
     """Run the command line; what a user can mend is said in one line."""
     try:
         app()
-    except (ConfigError, EngineUnavailable, LiveError) as error:
+    except (
+        ConfigError,
+        EngineUnavailable,
+        LiveError,
+        sessions.SessionsError,
+        watermarking.SoundError,
+        StoreError,
+        tokens.TokenError,
+    ) as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
@@ -76,6 +97,10 @@ def serve(
     ] = None,
     data_dir: DataDir = None,
     script: Annotated[Path | None, typer.Option(help="A YAML script that says what the server answers.")] = None,
+    search_folder: Annotated[
+        str | None, typer.Option(help="A folder of documents that answers may rest on (googleSearch).")
+    ] = None,
+    search_url: Annotated[str | None, typer.Option(help="A SearXNG service, instead of a folder.")] = None,
     config: Annotated[
         Path | None,
         typer.Option(envvar="ANTIPHON_CONFIG", help="A TOML file of settings; options on the command line win."),
@@ -108,6 +133,7 @@ def serve(
             "keys": key,
             "data_dir": data_dir,
             "script": script,
+            "search": {"folder": search_folder, "searxng": search_url},
             "recognisers": recognisers,
             "max_sessions": max_sessions,
         },
@@ -158,6 +184,67 @@ def talk(
     asyncio.run(talking.talk(wish))
 
 
+@app.command(name="sessions")
+def _sessions(
+    session_id: Annotated[str | None, typer.Argument(metavar="ID", help="Show everything about this one.")] = None,
+    limit: Annotated[int, typer.Option(help="How many to list, the newest first.")] = 20,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """List the sessions that ended: what they used, how they closed, what their clients set in vain.
+
+    Examples:
+
+    * `antiphon sessions` lists the newest
+    * `antiphon sessions 1f0c9a53b7d2e684` shows one whole
+    """
+    folder = data_dir or Config().data_dir
+    wanted = sessions.latest(folder, limit) if session_id is None else sessions.of(folder, session_id)
+    entries = asyncio.run(wanted)
+    if as_json:
+        typer.echo(sessions.as_json(entries))
+    elif session_id is None:
+        sessions.render_list(entries, Console())
+    else:
+        sessions.render(entries, Console())
+
+
+@app.command()
+def token(
+    uses: Annotated[int, typer.Option(help="How many sessions it opens; 0 for any number.")] = 1,
+    minutes: Annotated[float, typer.Option(help="How long it lives; less than 20 hours.")] = 30.0,
+    start_within: Annotated[float, typer.Option(help="How many seconds sessions may begin.")] = 60.0,
+    setup: Annotated[Path | None, typer.Option(help="A JSON file with the setup that its sessions have.")] = None,
+    lock: Annotated[
+        list[str] | None, typer.Option(help="Lock only this field, such as generationConfig.temperature; repeat it.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(envvar="ANTIPHON_URL", help="Base URL.  [default: the server on this computer]")
+    ] = None,
+    key: Annotated[
+        str, typer.Option(envvar="GOOGLE_API_KEY", help="API key, where the server wants one.", show_default=False)
+    ] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Make an ephemeral token, for a program that must not hold a key.
+
+    Examples:
+
+    * `antiphon token` opens one session within a minute
+    * `antiphon token --setup setup.json --lock model --lock systemInstruction` leaves the rest to the program
+    """
+    wish = tokens.Wish(
+        url=url or environment.local_url(data_dir or Config().data_dir),
+        key=key,
+        uses=uses,
+        minutes=minutes,
+        start_within=start_within,
+        setup=setup,
+        locks=tuple(lock or ()),
+    )
+    typer.echo(asyncio.run(tokens.create(wish)))
+
+
 @app.command()
 def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Say what is installed, what is missing and how to get it."""
@@ -168,3 +255,45 @@ def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
         doctoring.render(findings, Console())
     if any(finding.status == "missing" for finding in findings):
         raise typer.Exit(1)
+
+
+@watermark.command(name="detect")
+def _detect(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV files; with PyAV, any sound.")],
+    key: WatermarkKey = DEFAULT_KEY,
+    speed: Annotated[
+        float,
+        typer.Option(
+            min=0, max=watermarking.MAX_SPEED_PERCENT, help="Per cent that the sound may be too fast or too slow."
+        ),
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Say whether sound files carry the watermark.
+
+    Exits with 0 when all do, with 1 when one does not or is too short to tell, with 2 when one cannot be read.
+
+    Examples:
+
+    * `antiphon watermark detect answer.wav`
+    * `antiphon watermark detect --speed 2 *.wav` finds it in what was played up to 2 % too fast or slow
+    """
+    findings = []
+    for finding in watermarking.inspect(files, key, speed):
+        findings.append(finding)
+        if not as_json:
+            typer.echo(watermarking.as_text(finding), err=finding.verdict == "error")
+    if as_json:
+        typer.echo(watermarking.as_json(findings))
+    raise typer.Exit(watermarking.status(findings))
+
+
+@watermark.command(name="embed")
+def _embed(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A WAV file; with PyAV, any sound.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The WAV file to write: mono, 24 kHz, 16 bit.")],
+    key: WatermarkKey = DEFAULT_KEY,
+) -> None:
+    """Mark a sound file as the server marks its speech."""
+    seconds = watermarking.mark(source, target, key)
+    typer.echo(f"{target}: {seconds:.1f} s, marked")

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from antiphon.cli import environment
 from antiphon.cli.environment import Address
+from antiphon.engines.cascade import search as searches
 from antiphon.engines.cascade.assembly import assemble
 from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.server.config import Config
@@ -33,7 +34,8 @@ async def serve(config: Config, *, self_check: bool, verbose: bool, as_json: boo
     """
     console = Console(stderr=True)
     _log_to(console, verbose)
-    engine = assemble(config.script, config.recognisers, config.recogniser_wait)
+    search = searches.configured(config.search.folder, config.search.searxng)
+    engine = assemble(config.script, config.recognisers, config.recogniser_wait, search=search)
     server = Server(config, engine)
     stopped = _stop_on_signals()
     with console.status("Loading models …"):
@@ -58,6 +60,8 @@ def _log_to(console: Console, verbose: bool) -> None:
         format="%(message)s",
         handlers=[RichHandler(console=console, show_path=False, markup=False)],
     )
+    # It would log every address it asks, and with it what people search for.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -91,6 +95,8 @@ def _announce(console: Console, address: Address, engine: CascadeEngine, as_json
         return
     console.print(f"[bold green]Ready.[/] {address.url}  {address.tls_url or ''}", highlight=False)
     console.print(f"Voice activity: {engine.vad_name}. {LIMITS}", style="dim", highlight=False)
+    if engine.search is not None:
+        console.print(f"Search: {escape(str(engine.search))}.", style="dim", highlight=False)
     console.print("\nPoint any google-genai program here:\n", highlight=False)
     for line in environment.export_lines(address):
         console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from antiphon.engines.cascade import search as searches
 from antiphon.engines.cascade.brain import BuiltinBrain, ScriptBrain
 from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.engines.cascade.espeak.voice import EspeakVoice
@@ -113,10 +114,12 @@ class Servers:
         Raises:
             ScriptError: the script is wrong; the message names the line.
             ConfigError: a setting is unknown or wrong.
+            EngineUnavailable: the search that the settings ask for cannot be used.
         """
         ours = {"port": 0, "tls_port": 0, "data_dir": Path(self._folder.name), "drain": 0.0}
         config = load_config(None, {**ours, **settings, "session": {"pace_turns": pace_turns, **(session or {})}})
-        engine = CascadeEngine(self._recogniser, self._brain(script), self._voice, borrows_models=True)
+        search = searches.configured(config.search.folder, config.search.searxng)
+        engine = CascadeEngine(self._recogniser, self._brain(script), self._voice, search=search, borrows_models=True)
         clock = VirtualClock(self._loop) if virtual_time else None
         server = Server(config, engine, clock)
         self._run(self._start(server))

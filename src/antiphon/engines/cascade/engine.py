@@ -5,27 +5,37 @@ import logging
 
 from antiphon.audio.frames import VadUnavailable
 from antiphon.audio.vad import load_vad
-from antiphon.engines.base import Abilities, Conversation, EngineUnavailable
+from antiphon.engines.base import Conversation, EngineUnavailable
 from antiphon.engines.cascade.conversation import CascadeConversation
 from antiphon.engines.cascade.ears import Ears
-from antiphon.engines.cascade.parts import Brain, Recogniser, Voice
+from antiphon.engines.cascade.parts import Brain, Recogniser, Search, Voice
+from antiphon.live.abilities import Abilities
 from antiphon.live.setup import Setup
 
 log = logging.getLogger("antiphon.cascade")
 
 
 class CascadeEngine:
-    """Listens with ``recogniser``, thinks with ``brain``, speaks with ``voice``.
+    """Listens with ``recogniser``, thinks with ``brain``, speaks with ``voice``, and looks things up with ``search``.
 
     With ``borrows_models`` the recogniser and the voice are somebody else's to start and to close.
     """
 
-    abilities = Abilities(name="cascade")
-
-    def __init__(self, recogniser: Recogniser, brain: Brain, voice: Voice, *, borrows_models: bool = False) -> None:
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        brain: Brain,
+        voice: Voice,
+        *,
+        search: Search | None = None,
+        borrows_models: bool = False,
+    ) -> None:
         self.recogniser = recogniser
         self.brain = brain
         self.voice = voice
+        self.search = search
+        thinks = bool(getattr(brain, "thinks", False))
+        self.abilities = Abilities(name="cascade", continues=True, searches=search is not None, thinks=thinks)
         self._borrows_models = borrows_models
         self.vad_name = ""
         self._ears: Ears | None = None
@@ -42,19 +52,24 @@ class CascadeEngine:
             raise EngineUnavailable(str(error)) from error
         self.vad_name = loaded.name
         self._ears = Ears(loaded.vad)
-        if not self._borrows_models:
-            await asyncio.gather(self.recogniser.start(), self.voice.start())
+        await asyncio.gather(*(part.start() for part in self._own_parts))
 
     async def open(self, setup: Setup) -> Conversation:
         """Begin a conversation; the words it is about are made known to the recogniser."""
         if self._ears is None:
             raise EngineUnavailable("the engine has not been started")
         context = self.recogniser.context(setup.system_instruction, setup.tools, self.brain.phrases())
-        return CascadeConversation(setup, self._ears, self.recogniser, self.brain, self.voice, context)
+        return CascadeConversation(
+            setup, self._ears, self.recogniser, self.brain, self.voice, context, search=self.search
+        )
 
     async def aclose(self) -> None:
         """Free every model, process and task."""
         if self._ears is not None:
             await self._ears.aclose()
-        if not self._borrows_models:
-            await asyncio.gather(self.recogniser.aclose(), self.voice.aclose())
+        await asyncio.gather(*(part.aclose() for part in self._own_parts))
+
+    @property
+    def _own_parts(self) -> list[Recogniser | Voice | Search]:
+        parts: list[Recogniser | Voice | Search] = [] if self._borrows_models else [self.recogniser, self.voice]
+        return parts if self.search is None else [*parts, self.search]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from antiphon.engines.cascade.brain.builtin import BuiltinBrain
-from antiphon.engines.cascade.parts import Call, Prompt, Say, Thought
+from antiphon.engines.cascade.brain.research import Seek
+from antiphon.engines.cascade.parts import Call, Found, Prompt, Say, SearchFailed, Thought
 from antiphon.live.history import FunctionCall, FunctionResult, History, Turn, model, user
 from antiphon.live.setup import Tool
 
@@ -51,11 +52,38 @@ class Chat:
 
     def _answer(self) -> Thought:
         thought = self.brain.decide(Prompt(self.history, self.instruction, self.tools))
+        assert not isinstance(thought, Seek)
         if isinstance(thought, Call):
             self.history = (*self.history, Turn("model", thought.calls))
         elif isinstance(thought, Say):
             self.history = (*self.history, model(thought.text))
         return thought
+
+
+class FakeSearch:
+    """Finds what it was given for the queries that contain a word; fails when told to."""
+
+    def __init__(self) -> None:
+        self.passages: dict[str, list[Found]] = {}
+        self.asked: list[str] = []
+        self.failure = ""
+
+    async def start(self) -> None:
+        pass
+
+    async def search(self, query: str, limit: int = 5) -> list[Found]:
+        if self.failure:
+            raise SearchFailed(self.failure)
+        self.asked.append(query)
+        return next((found for word, found in self.passages.items() if word in query.lower()), [])[:limit]
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.fixture
+def search() -> FakeSearch:
+    return FakeSearch()
 
 
 @pytest.fixture

@@ -99,6 +99,17 @@ def test_any_conversation_can_go_on(lines: list[str], declared: tuple[Tool, ...]
     assert len(set(made)) == len(made)
 
 
+async def test_a_question_before_a_late_result_is_answered_after_it() -> None:
+    """The result stopped its answer before any of it was heard."""
+    late = FunctionResult("call-1", "get_weather", {"sky": "clear"})
+    prompt = Prompt((user("what is 2 plus 2"), Turn("user", (late,))))
+    assert [thought async for thought in BRAIN.reply(prompt)] == [
+        Say("The sky is clear."), Say(" "), Say("2 plus 2 is 4."),
+    ]  # fmt: skip
+    told = Prompt((user("The user opened page 3."), Turn("user", (late,))))
+    assert [thought async for thought in BRAIN.reply(told)] == [Say("The sky is clear.")]
+
+
 async def test_reply_yields_the_one_thought() -> None:
     prompt = Prompt((user("what is 2 plus 2"),))
     assert [thought async for thought in BRAIN.reply(prompt)] == [Say("2 plus 2 is 4.")]
@@ -119,11 +130,6 @@ def test_of_a_long_text_the_end_is_answered(chat: Any) -> None:
 @pytest.mark.parametrize("history", [(), (model("Hello."),), (user(""),), (user(" \n"),), (user("…?!"),)])
 def test_nothing_said_is_said_so(history: History) -> None:
     assert BRAIN.decide(Prompt(history)) == Say("Sorry, I did not catch that.")
-
-
-def test_a_picture_alone_is_not_pretended_to_be_seen() -> None:
-    picture = Turn("user", (Picture("image/jpeg", b""),))
-    assert BRAIN.decide(Prompt((picture,))) == Say("I cannot see pictures. Connect a model that can.")
 
 
 def test_the_remedy_is_given_once(chat: Any) -> None:

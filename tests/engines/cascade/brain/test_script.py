@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from antiphon.engines.cascade.brain.script import ScriptBrain
 from antiphon.engines.cascade.brain.script_file import parse
-from antiphon.engines.cascade.parts import Call, Fail, Prompt, Say, Thought
-from antiphon.live.history import FunctionCall, FunctionResult, History, Turn, model, user
+from antiphon.engines.cascade.parts import Call, Fail, Found, Ground, Prompt, Say, Think, Thought
+from antiphon.live.grounding import GroundedSearch
+from antiphon.live.history import RUNNING, FunctionCall, FunctionResult, History, Turn, model, user
 
 EXAMPLE = Path(__file__).parents[4] / "docs/examples/script.yaml"
 
@@ -27,14 +28,18 @@ def brain(text: str, sleep: Slept | None = None) -> ScriptBrain:
     return ScriptBrain(parse(text), sleep=Slept() if sleep is None else sleep)
 
 
-async def reply(one: ScriptBrain, *history: Turn | str) -> list[Thought]:
+async def reply(one: ScriptBrain, *history: Turn | str, **prompt: Any) -> list[Thought]:
     turns: History = tuple(user(turn) if isinstance(turn, str) else turn for turn in history)
-    return [thought async for thought in one.reply(Prompt(turns))]
+    return [thought async for thought in one.reply(Prompt(turns, **prompt))]
 
 
-def called(name: str, response: dict[str, Any], args: dict[str, Any] | None = None) -> tuple[Turn, Turn]:
-    call = FunctionCall("call-1", name, args or {})
-    return Turn("model", (call,)), Turn("user", (FunctionResult("call-1", name, response),))
+def called(name: str, response: dict[str, Any], call_id: str = "call-1") -> tuple[Turn, Turn]:
+    return Turn("model", (FunctionCall(call_id, name, {}),)), results(**{call_id: response})
+
+
+def results(**responses: dict[str, Any]) -> Turn:
+    """The answers to calls, by their ids; ``call_1`` is "call-1"."""
+    return Turn("user", tuple(FunctionResult(key.replace("_", "-"), "f", one) for key, one in responses.items()))
 
 
 MATCHES = [
@@ -126,7 +131,170 @@ async def test_steps_go_on_after_each_call() -> None:
     assert first == [Say("a "), Call((FunctionCall("call-1", "f", {"n": 1, "deep": [{"x": "{0}"}]}),))]
     call, result = called("f", {"a": "A"})
     assert await reply(one, "go", call, result) == [Say("b"), Call((FunctionCall("call-2", "g", {"from": "A"}),))]
-    assert await reply(one, "go", call, result, *called("g", {})) == [Say("c")]
+    assert await reply(one, "go", call, result, *called("g", {}, "call-2")) == [Say("c")]
+
+
+class TestSeveralCalls:
+    """In one step together, in several steps one after the other."""
+
+    BOTH = "rules: [{when: go, call: [{name: f}, {name: g, args: {x: 1}}], after: '{result.a} {result1.b}.'}]"
+
+    async def test_together(self) -> None:
+        (call,) = await reply(brain(self.BOTH), "go")
+        assert call == Call((FunctionCall("call-1", "f", {}), FunctionCall("call-2", "g", {"x": 1})))
+        answers = results(call_2={"b": "two"}, call_1={"a": "one"})
+        assert await reply(brain(self.BOTH), "go", Turn("model", call.calls), answers) == [Say("one two.")]
+
+    async def test_numbers_go_on_where_old_turns_are_gone(self) -> None:
+        earlier = called("x", {}, "call-7")
+        (call,) = await reply(brain(self.BOTH), *earlier, "go")
+        assert isinstance(call, Call)
+        assert [one.id for one in call.calls] == ["call-8", "call-9"]
+
+    async def test_an_error_is_told_and_ends_the_rule(self) -> None:
+        one = brain("rules: [{when: go, steps: [{call: {name: f}, after: 'It is {result.a}.'}, {call: {name: g}}]}]")
+        failed = called("f", {"error": "took longer than {0} seconds"})
+        assert await reply(one, "go", *failed) == [Say("That did not work: Took longer than {0} seconds.")]
+
+    async def test_an_error_that_is_foreseen_is_the_scripts_own(self) -> None:
+        one = brain("rules: [{when: go, call: {name: f}, after: 'Sorry: {result.error}!'}]")
+        assert await reply(one, "go", *called("f", {"error": "no"})) == [Say("Sorry: no!")]
+
+
+class TestCallsThatAreNotWaitedFor:
+    GO = "rules: [{when: go, steps: [{call: {name: get_tea, args: {}}, after: 'Here: {result.a}.'}, {say: ' Bye.'}]}]\n"
+    RUNS = results(call_1=RUNNING)
+
+    def begun(self, *names: str) -> Turn:
+        return Turn("model", tuple(FunctionCall(f"call-{at}", name, {}) for at, name in enumerate(names, 1)))
+
+    async def test_something_is_said_meanwhile(self) -> None:
+        begun = Turn("model", (FunctionCall("call-1", "get_tea", {}),))
+        tea = Turn("user", (FunctionResult("call-1", "get_tea", RUNNING),))
+        assert await reply(brain(self.GO), "go", begun, tea) == [Say("One moment, I am checking the tea.")]
+        own = brain(self.GO.replace("after:", "meanwhile: 'Wait.', after:"))
+        assert await reply(own, "go", begun, tea) == [Say("Wait.")]
+
+    async def test_the_rule_goes_on_when_the_result_comes(self) -> None:
+        history = ("go", self.begun("f"), self.RUNS, model("Wait."))
+        done = results(call_1={"a": "tea"})
+        assert await reply(brain(self.GO), *history, done) == [Say("Here: tea."), Say(" Bye.")]
+
+    async def test_whatever_else_was_said(self) -> None:
+        one = brain(self.GO + "otherwise: {say: 'Hm.'}")
+        talk = ("go", self.begun("f"), self.RUNS, model("Wait."), "what?")
+        assert await reply(one, *talk) == [Say("Hm.")]
+        done = results(call_1={"a": "tea"})
+        assert await reply(one, *talk, model("Hm."), done) == [Say("Here: tea."), Say(" Bye.")]
+
+    async def test_each_result_finds_its_own_rule(self) -> None:
+        one = brain(
+            "rules: [{when: 'get *', steps: [{call: {name: f}, after: '{0}: {result.a}.'}, {call: {name: g}}]}]"
+        )
+        two = Turn("model", (FunctionCall("call-2", "f", {}),))
+        talk = ("get tea", self.begun("f"), self.RUNS, model("Wait."), "get milk", two, results(call_2=RUNNING))
+        tea = (*talk, results(call_1={"a": "hot"}))
+        next_call = Call((FunctionCall("call-3", "g", {}),))
+        assert await reply(one, *tea) == [Say("tea: hot."), next_call]
+        more = (*tea, Turn("model", next_call.calls), results(call_3={"a": "done"}))
+        assert await reply(one, *more) == []
+        assert await reply(one, *more, results(call_2={"a": "cold"})) == [
+            Say("milk: cold."),
+            Call((FunctionCall("call-4", "g", {}),)),
+        ]
+
+    async def test_of_calls_together_the_last_result_is_waited_for(self) -> None:
+        one = brain("rules: [{when: go, call: [{name: f}, {name: g}], after: '{result.a} {result1.a}'}]")
+        talk = ("go", self.begun("f", "g"))
+        assert await reply(one, *talk, results(call_1={"a": "tea"}, call_2=RUNNING)) == [
+            Say("One moment, I am working on f.")
+        ]
+        both = (*talk, results(call_1=RUNNING, call_2=RUNNING), model("Wait."), results(call_2={"a": "milk"}))
+        assert await reply(one, *both) == []
+        assert await reply(one, *both, results(call_1={"a": "tea"})) == [Say("tea milk")]
+
+    async def test_parts_of_an_answer_do_not_repeat_what_follows(self) -> None:
+        one = brain("rules: [{when: go, steps: [{call: {name: f}, after: '{result.a}'}, {call: {name: g}}]}]")
+        talk = ("go", self.begun("f"), self.RUNS, model("Wait."), results(call_1={"a": "half"}))
+        (said, call) = await reply(one, *talk)
+        assert said == Say("half")
+        assert isinstance(call, Call)
+        whole = (*talk, Turn("model", call.calls), results(call_2={}), results(call_1={"a": "whole"}))
+        assert await reply(one, *whole) == [Say("whole")]
+
+    async def test_a_call_that_the_built_in_brain_made_is_its_own_to_tell(self) -> None:
+        one = brain("rules: [{when: a, say: x}]")
+        talk = (*called("get_tea", RUNNING)[:1], results(call_1=RUNNING), model("Wait."), "hello", model("Hello."))
+        tea = Turn("user", (FunctionResult("call-1", "get_tea", {"sort": "green"}),))
+        assert await reply(one, "tea please", *talk, tea) == [Say("About the tea: The sort is green.")]
+
+    async def test_a_result_whose_call_is_gone_is_told(self) -> None:
+        one = brain(self.GO)
+        assert await reply(one, "go", model("x"), results(call_9={"a": "tea"})) == [Say("The a is tea.")]
+
+
+class TestSearching:
+    FOUND = [
+        Found("document:///a.md", "Rules", "Pets are welcome. The porter is Tom."),
+        Found("document:///b.md", "Town", "A porter carries."),
+    ]
+
+    async def test_the_best_sentence_is_quoted_with_what_it_rests_on(self, search: Any) -> None:
+        search.passages = {"porter": self.FOUND}
+        one = brain("rules: [{when: 'who is *', steps: [{say: 'Hé! '}, {search: '{0}'}]}]")
+        lead, said, ground = await reply(one, "Who is the porter?", search=search)
+        assert search.asked == ["the porter"]
+        assert (lead, said) == (Say("Hé! "), Say("According to Rules: The porter is Tom."))
+        assert isinstance(ground, Ground)
+        (support,) = ground.grounding.supports
+        answer = "Hé! According to Rules: The porter is Tom."
+        assert answer.encode()[support.start : support.end].decode() == support.text == "The porter is Tom."
+        assert [source.uri for source in ground.grounding.sources] == ["document:///a.md", "document:///b.md"]
+
+    async def test_words_of_the_scripts_own(self, search: Any) -> None:
+        search.passages = {"porter": self.FOUND}
+        after = "{found.title}: {found.text} See {found.uri} and {found1.title}, {found2.title}."
+        one = brain(f"rules: [{{when: x, search: porter, after: '{after}'}}]")
+        said, ground = await reply(one, "x", search=search)
+        assert said == Say("Rules: The porter is Tom. See document:///a.md and Town, {found2.title}.")
+        assert isinstance(ground, Ground)
+        assert [one.text for one in ground.grounding.supports] == ["The porter is Tom."]
+
+    async def test_words_without_the_quote_rest_on_it_as_a_whole(self, search: Any) -> None:
+        search.passages = {"porter": self.FOUND}
+        _, ground = await reply(brain("rules: [{when: x, search: porter, after: 'Tom!'}]"), "x", search=search)
+        assert isinstance(ground, Ground)
+        assert [(one.text, one.start, one.end) for one in ground.grounding.supports] == [("Tom!", 0, 4)]
+
+    @pytest.mark.parametrize(
+        ("nothing", "said"), [("", "I searched, and found nothing about that."), (", nothing: 'No {0}.'", "No zebra.")]
+    )
+    async def test_nothing_found(self, search: Any, nothing: str, said: str) -> None:
+        one = brain(f"rules: [{{when: 'a *', search: '{{0}}'{nothing}}}]")
+        assert await reply(one, "a zebra", search=search) == [Say(said), Ground(GroundedSearch(("zebra",)))]
+
+    async def test_no_search_and_a_search_that_fails(self, search: Any) -> None:
+        one = brain("rules: [{when: x, search: y}]")
+        (said,) = await reply(one, "x")
+        assert isinstance(said, Say)
+        assert "the client must ask for googleSearch" in said.text
+        search.failure = "the line is down"
+        assert await reply(one, "x", search=search) == [Say("I could not search: the line is down.")]
+
+    async def test_what_the_script_leaves_to_the_built_in_brain_is_searched_for(self, search: Any) -> None:
+        search.passages = {"porter": self.FOUND}
+        one = brain("rules: [{when: 'well *', steps: [{say: 'Well. '}, {builtin: true}]}]")
+        lead, said, ground = await reply(one, "well who is the porter", search=search)
+        assert (lead, said) == (Say("Well. "), Say("According to Rules: The porter is Tom."))
+        assert isinstance(ground, Ground)
+        assert ground.grounding.supports[0].start == len("Well. According to Rules: ")
+
+
+async def test_thoughts_go_before_words() -> None:
+    one = brain("rules: [{when: 'think of *', steps: [{think: 'They want {0}.'}, {say: 'Tea.'}]}]")
+    assert await reply(one, "think of tea") == [Think("They want tea."), Say("Tea.")]
+    assert one.thinks
+    assert not brain("rules: [{when: x, say: y}]").thinks
 
 
 async def test_failing_ends_the_reply() -> None:

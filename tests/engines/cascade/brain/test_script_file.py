@@ -15,8 +15,15 @@ EXAMPLE = Path(__file__).parents[4] / "docs/examples/script.yaml"
 def test_the_example_loads() -> None:
     script = load(EXAMPLE)
     assert script.similar == 0.8
-    assert len(script.rules) == 8
+    assert len(script.rules) == 10
     assert script.otherwise.builtin is True
+
+
+def test_a_step_calls_one_function_or_several() -> None:
+    one, several, none = parse(
+        "rules: [{when: a, call: {name: x}}, {when: b, call: [{name: x}, {name: y}]}, {when: c, say: z}]"
+    ).rules
+    assert [[call.name for call in rule.all_steps[0].calls] for rule in (one, several, none)] == [["x"], ["x", "y"], []]
 
 
 def test_defaults() -> None:
@@ -47,7 +54,12 @@ WRONG = [
     ("rules:\n- when: x\n  say: x\n  silent: true", "line 4, rule 1, silent: say and silent exclude each other"),
     ("rules:\n- when: x\n  say: x\n  steps: [{say: y}]", "line 4, rule 1, steps: has steps and a step beside them"),
     ("rules:\n- when: x\n  call: {nam: x}", "line 3, rule 1, call.nam: unknown key; a call has: name, args"),
-    ("rules:\n- when: x\n  say: x\n  after: x", "line 4, rule 1, after: belongs to call"),
+    ("rules:\n- when: x\n  say: x\n  after: x", "line 4, rule 1, after: belongs to call or search"),
+    ("rules:\n- when: x\n  search: x\n  meanwhile: x", "line 4, rule 1, meanwhile: belongs to call"),
+    ("rules:\n- when: x\n  call: {name: x}\n  nothing: x", "line 4, rule 1, nothing: belongs to search"),
+    ("rules:\n- when: x\n  call: []", "line 3, rule 1, call: expected `array` of length >= 1"),
+    ("rules:\n- when: x\n  call: [{name: x}, {nam: x}]", "rule 1, call.nam: unknown key; a call has: name, args"),
+    ("rules:\n- when: x\n  think: x\n  search: x", "line 3, rule 1, think: search and think exclude each other"),
     ("rules:\n- when: x\n  delay: -1", "line 3, rule 1, delay: expected `float` >= 0"),
     ("rules:\n- when: x\n  steps:\n  - say: x\n  - sai: y", "line 5, rule 1, steps.sai: unknown key; a step has: say"),
     (

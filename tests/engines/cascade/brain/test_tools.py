@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from antiphon.engines.cascade.brain.tools import next_call
 from antiphon.engines.cascade.parts import Call
+from antiphon.live.history import RUNNING, FunctionCall, FunctionResult, Turn, model
 from antiphon.live.setup import Tool
 
 TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
@@ -108,3 +110,40 @@ def test_commands_go_before_other_skills_and_other_skills_before_guesses(chat: A
 
 def test_without_declared_functions_nothing_is_called(chat: Any) -> None:
     assert chat().say("turn on the lights").startswith("I heard")
+
+
+class TestFunctionsThatRun:
+    """They are not waited for, and not called twice."""
+
+    @pytest.fixture
+    def waiting(self, chat: Any, house: tuple[Tool, ...]) -> Any:
+        conversation = chat(tools=house)
+        conversation.call("what is the weather in paris")
+        assert conversation.results(RUNNING) == "One moment, I am checking the weather."
+        return conversation
+
+    def test_asked_again_it_says_that_it_still_waits(self, waiting: Any) -> None:
+        assert waiting.say("what is the weather in paris") == "I am still checking the weather."
+
+    def test_another_call_is_made(self, waiting: Any) -> None:
+        assert waiting.call("what is the weather in rome") == [("get_weather", {"city": "Rome"})]
+        assert waiting.history[-1].parts[0].id == "call-2"
+
+    def test_of_several_only_the_new_ones_are_called(self, waiting: Any) -> None:
+        both = "tell me the weather in paris and turn on the lights"
+        assert waiting.call(both) == [("turn_on_the_lights", {})]
+
+    def test_after_its_result_it_is_called_again(self, waiting: Any) -> None:
+        done = Turn("user", (FunctionResult("call-1", "get_weather", {"sky": "clear"}),))
+        waiting.history = (*waiting.history, done, model("The sky is clear."))
+        assert waiting.call("what is the weather in paris") == [("get_weather", {"city": "Paris"})]
+
+
+def test_numbers_of_calls_go_on_where_old_turns_are_gone() -> None:
+    call = FunctionCall("call-41", "x", {})
+    repeated = FunctionCall("call-8-3", "x", {})
+    foreign = (FunctionCall("function-call-99", "x", {}), FunctionCall("call-", "x", {}))
+    assert next_call(()) == 1
+    assert next_call((Turn("model", (call,)),)) == 42
+    assert next_call((Turn("model", (repeated,)),)) == 9
+    assert next_call((Turn("model", foreign),)) == 3

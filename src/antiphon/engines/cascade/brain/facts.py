@@ -53,25 +53,30 @@ def meanings(words: Sequence[str]) -> list[str]:
     return topics(_MEANINGS.get(word.removesuffix("'s"), word.removesuffix("'s")) for word in words)
 
 
+def needed(question: Sequence[str]) -> list[str]:
+    """The topics of a question that its answer must name, the ones that only frame it left out."""
+    return [topic for topic in meanings(question) if topic not in _EMPTY]
+
+
 def best(question: Sequence[str], facts: Sequence[Fact]) -> Fact | None:
     """The fact that names most of the question's topics, the newest of equals; None when none names enough.
 
     ``facts`` are oldest first.
     """
     wanted = meanings(question)
-    needed = [topic for topic in wanted if topic not in _EMPTY]
-    if not needed:
+    must = needed(question)
+    if not must:
         return None
-    scored = [(_score(wanted, needed, known), at) for at, known in enumerate(facts)]
+    scored = [(_score(wanted, must, known), at) for at, known in enumerate(facts)]
     score, at = max(scored, default=(0.0, 0))
     return facts[at] if score >= _ENOUGH else None
 
 
-def _score(wanted: Sequence[str], needed: Sequence[str], known: Fact) -> float:
+def _score(wanted: Sequence[str], must: Sequence[str], known: Fact) -> float:
     """The share of needed topics found, plus a little for every framing topic found and for a short sentence."""
-    found = sum(any(_same(topic, own) for own in known.topics) for topic in needed)
-    framing = sum(topic in known.topics for topic in wanted if topic not in needed)
-    return found / len(needed) + 0.05 * framing - 0.005 * min(len(known.topics), 20) if found else 0.0
+    found = sum(any(_same(topic, own) for own in known.topics) for topic in must)
+    framing = sum(topic in known.topics for topic in wanted if topic not in must)
+    return found / len(must) + 0.05 * framing - 0.005 * min(len(known.topics), 20) if found else 0.0
 
 
 def _same(left: str, right: str) -> bool:

@@ -2,10 +2,8 @@
 
 from antiphon.engines.cascade.brain.skill import Ask, recent, spoken
 from antiphon.engines.cascade.parts import Say
-from antiphon.live.history import Picture
 
 UNCLEAR = "Sorry, I did not catch that."
-NO_PICTURES = "I cannot see pictures. Connect a model that can."
 _REMEDY = "I have no language model; connect one to talk about anything: see the documentation on language models."
 _HEARD = 'I heard: "'
 _MOST = 120
@@ -13,11 +11,7 @@ _MOST = 120
 
 def unclear(ask: Ask) -> Say | None:
     """Answer an utterance without a word in it."""
-    if ask.said.words:
-        return None
-    last = ask.prompt.history[-1] if ask.prompt.history else None
-    pictures = last is not None and any(isinstance(part, Picture) for part in last.parts)
-    return Say(NO_PICTURES if pictures else UNCLEAR)
+    return None if ask.said.words else Say(UNCLEAR)
 
 
 def fallback(ask: Ask) -> Say:

@@ -63,6 +63,8 @@ _GROUPS = tuple(
 )
 QUERIES = _GROUPS[0]
 """Words that ask for information, in names of functions and in utterances."""
+ACTIONS = frozenset[str]().union(*_GROUPS)
+"""Words that a function's name may begin with to say what it does."""
 _OPPOSITES = (
     ("on", "off"), ("open", "close"), ("open", "shut"), ("lock", "unlock"), ("up", "down"), ("start", "stop"),
     ("enable", "disable"), ("increase", "decrease"), ("raise", "lower"), ("play", "stop"), ("play", "pause"),

@@ -1,17 +1,23 @@
-"""Speaking what functions returned: strings, numbers and short objects as sentences, errors as what they are."""
+"""Speaking what functions returned: strings, numbers and short objects as sentences, errors as what they are.
+
+A function that is not waited for is spoken of twice: while it runs, and when its result comes, by then perhaps in the
+middle of another matter.
+"""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 from antiphon.engines.cascade.brain import numbers
+from antiphon.engines.cascade.brain.errands import meanwhile, runs, subject
 from antiphon.engines.cascade.brain.matching import QUERIES
 from antiphon.engines.cascade.brain.skill import Ask, is_result
 from antiphon.engines.cascade.brain.words import listed, sentence, split_name
 from antiphon.engines.cascade.parts import Say
-from antiphon.live.history import FunctionResult
+from antiphon.live.history import FunctionCall, FunctionResult, History, Part
 
 DONE = "Done."
+FAILED = "That did not work: "
 _DONE_WORDS = frozenset({"ok", "okay", "success", "done", "true", "successful", "completed", ""})
 _MOST_ITEMS = 6
 _MOST_TEXT = 600
@@ -24,15 +30,50 @@ def results(ask: Ask) -> Say | None:
     if not history or not is_result(history[-1]) or ask.text:
         return None
     found = [part for part in history[-1].parts if isinstance(part, FunctionResult)]
-    spoken = list(dict.fromkeys(spoken_result(result) for result in found))
-    return Say(" ".join(line for line in spoken if line != DONE or len(spoken) == 1) or DONE)
+    lines = list(dict.fromkeys(_told(result, history[:-1]) for result in found if not runs(result)))
+    told = [line for line in lines if line != DONE or len(lines) == 1]
+    if waiting := [result.name for result in found if runs(result)]:
+        told.append(meanwhile(waiting, again=bool(told)))
+    return Say(" ".join(told) or DONE)
+
+
+def _told(result: FunctionResult, before: History) -> str:
+    """A result as a sentence, which names its function when something else was said since it was called."""
+    earlier = _earlier(result, before)
+    if not result.response and any(not runs(one) for one in earlier):
+        return "That is all."
+    spoken = spoken_result(result)
+    if not earlier or not _interrupted(result, before):
+        return spoken
+    about = subject(result.name)
+    if result.response.get("error"):
+        return f"{about[:1].upper()}{about[1:]} did not work: {spoken.removeprefix(FAILED)}"
+    if spoken == DONE:
+        return f"{about[:1].upper()}{about[1:]}: done."
+    return f"About {about}: {spoken}"
+
+
+def _earlier(result: FunctionResult, before: History) -> list[FunctionResult]:
+    """What the same call came to before: that it runs, or parts of its answer."""
+    parts = (part for turn in before for part in turn.parts if isinstance(part, FunctionResult))
+    return [part for part in parts if part.id == result.id]
+
+
+def _interrupted(result: FunctionResult, before: History) -> bool:
+    """Whether the user said something else after the call."""
+    called = [at for at, turn in enumerate(before) for part in turn.parts if _is_call(part, result.id)]
+    return bool(called) and any(turn.role == "user" and turn.text.strip() for turn in before[called[-1] :])
+
+
+def _is_call(part: Part, call_id: str) -> bool:
+    return isinstance(part, FunctionCall) and part.id == call_id
 
 
 def spoken_result(result: FunctionResult) -> str:
     """What one function came to, as a sentence."""
     response = result.response
     if error := response.get("error"):
-        return f"That did not work: {sentence(_value(error, _DEPTH))}"
+        return f"{FAILED}{sentence(_value(error, _DEPTH))}"
     output = next((response[key] for key in ("output", "result") if key in response), response)
     if isinstance(output, str):
         return DONE if output.strip().lower().rstrip(".!") in _DONE_WORDS else sentence(output[:_MOST_TEXT])

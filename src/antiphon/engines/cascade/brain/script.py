@@ -19,33 +19,36 @@ A script is YAML::
 
 The first rule that fits answers. A phrase fits whatever its case and punctuation, with ``*`` for any words;
 ``{0}``, ``{1}`` are what the wildcards, or a regular expression's groups, took. After a call, ``after`` has
-``{result.field}`` of the first result (``{result}`` is the whole of it, ``{result1.field}`` the second's).
-Without ``otherwise`` the built-in brain answers what no rule fits.
+``{result.field}`` of the first result (``{result}`` is the whole of it, ``{result1.field}`` the second's). An error is
+told as it is, and ends the rule. While a function that is not waited for runs, ``meanwhile`` is said; the rule goes on
+when its result comes, whatever else was said by then. After a search, ``after`` has ``{found.text}``, ``{found.title}``
+and ``{found.uri}``. Without ``otherwise`` the built-in brain answers what no rule fits.
 """
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct, UnsetType, structs
 
 from antiphon.engines.cascade.brain.builtin import BuiltinBrain
 from antiphon.engines.cascade.brain.numbers import with_digits
-from antiphon.engines.cascade.brain.results import say_value
+from antiphon.engines.cascade.brain.research import NOTHING, after, first_quote, grounded, in_words, unfounded
 from antiphon.engines.cascade.brain.script_file import CallStep, Rule, Script, Step, load
-from antiphon.engines.cascade.brain.skill import is_result, spoken
+from antiphon.engines.cascade.brain.script_text import Words
+from antiphon.engines.cascade.brain.script_thread import current_thread, remaining
+from antiphon.engines.cascade.brain.tools import next_call
 from antiphon.engines.cascade.brain.words import Phrase, phrase
-from antiphon.engines.cascade.parts import Brain, Call, Fail, Prompt, Say, Thought
-from antiphon.live.history import FunctionCall, FunctionResult, History, Turn
+from antiphon.engines.cascade.parts import Brain, Call, Fail, Ground, Prompt, Say, Search, SearchFailed, Think, Thought
+from antiphon.live.history import FunctionCall
 
 Sleep = Callable[[float], Awaitable[None]]
 
-_FIELD = re.compile(r"\{(?P<name>\d+|result\d*)(?P<path>(?:\.[\w-]+)*)\}")
+NO_SEARCH = "I cannot search: the client must ask for googleSearch, and this server be given something to search."
 
 
 class Fit(Struct, frozen=True):
@@ -77,19 +80,25 @@ class ScriptBrain:
         return cls(load(path), otherwise, sleep)
 
     async def reply(self, prompt: Prompt) -> AsyncGenerator[Thought, None]:
-        """Perform the steps of the rule that fits the user's last turn; go on after a call."""
-        turns = _user_turns(prompt.history)
-        fit = self._fit(turns) if turns else None
-        steps = fit.rule.all_steps if fit else [self._script.otherwise]
-        rest, results = _remaining(steps, _since_user(prompt.history))
-        words = _Words(fit.captures if fit else (), results)
-        for step in rest:
-            if step.delay:
-                await self._sleep(step.delay)
+        """Perform the steps of the rule that fits the user's last turn; after a call, go on where it was made."""
+        thread = current_thread(prompt.history)
+        fit = self._fit(thread.turns) if thread.turns else None
+        steps = remaining(fit.rule.all_steps if fit else [self._script.otherwise], thread)
+        words = Words(fit.captures if fit else (), thread.results)
+        said = 0
+        for step in steps:
+            before = said
             async for thought in self._perform(step, words, prompt):
-                yield thought
-                if not isinstance(thought, Say):
+                yield after(thought, before) if isinstance(thought, Ground) else thought
+                said += len(thought.text.encode()) if isinstance(thought, Say) else 0
+                if isinstance(thought, Call | Fail):
                     return
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the script has thoughts to show."""
+        steps = (step for rule in self._script.rules for step in (*rule.all_steps, self._script.otherwise))
+        return any(not isinstance(step.think, UnsetType) for step in steps)
 
     def phrases(self) -> Sequence[str]:
         """The phrases of all rules, wildcards removed, and those of the brain behind."""
@@ -97,11 +106,23 @@ class ScriptBrain:
         behind = self._otherwise.phrases() if not isinstance(self._script.otherwise.builtin, UnsetType) else ()
         return tuple(dict.fromkeys([text for text in own if text] + list(behind)))
 
-    async def _perform(self, step: Step, words: "_Words", prompt: Prompt) -> AsyncGenerator[Thought, None]:
+    async def _perform(self, step: Step | Say, words: Words, prompt: Prompt) -> AsyncGenerator[Thought, None]:
+        """The thoughts of a step, after its delay."""
+        if isinstance(step, Say):
+            yield step
+            return
+        if step.delay:
+            await self._sleep(step.delay)
         if not isinstance(step.say, UnsetType):
             yield Say(words.put(step.say))
-        elif not isinstance(step.call, UnsetType):
-            yield Call((_call(step.call, words, prompt.history),))
+        elif not isinstance(step.think, UnsetType):
+            yield Think(words.put(step.think))
+        elif step.calls:
+            number = next_call(prompt.history)
+            yield Call(tuple(_call(one, words, at) for at, one in enumerate(step.calls, start=number)))
+        elif not isinstance(step.search, UnsetType):
+            for thought in await _search(step, words.put(step.search), words, prompt.search):
+                yield thought
         elif not isinstance(step.fail, UnsetType):
             yield Fail(step.fail.code, words.put(step.fail.reason))
         elif not isinstance(step.builtin, UnsetType):
@@ -136,80 +157,28 @@ class ScriptBrain:
         return next((captures for captures in found if captures is not None), None)
 
 
-class _Words:
-    """Puts captures and results into texts. A field that is not there is left as it was written."""
-
-    def __init__(self, captures: Sequence[str], results: Sequence[FunctionResult]) -> None:
-        self._captures = captures
-        self._results = results
-
-    def put(self, text: str) -> str:
-        """``text`` with its fields filled."""
-        return _FIELD.sub(lambda match: self._value(match["name"], match["path"], match[0]), text)
-
-    def put_all(self, data: Any) -> Any:
-        """``data`` with the fields of all its texts filled."""
-        if isinstance(data, str):
-            return self.put(data)
-        if isinstance(data, dict):
-            return {key: self.put_all(value) for key, value in data.items()}
-        return [self.put_all(value) for value in data] if isinstance(data, list) else data
-
-    def _value(self, name: str, path: str, written: str) -> str:
-        number = int(re.sub(r"\D", "", name) or 0)
-        if name.isdigit():
-            return self._captures[number] if number < len(self._captures) and not path else written
-        if number >= len(self._results):
-            return written
-        return _field(self._results[number].response, path, written)
+async def _search(step: Step, query: str, words: Words, search: Search | None) -> tuple[Thought, ...]:
+    """Search, and say what the step says of what was found, or of nothing."""
+    if search is None:
+        return (Say(_put(step.nothing, words, NO_SEARCH)),)
+    try:
+        found = await search.search(query)
+    except SearchFailed as error:
+        return (Say(_put(step.nothing, words, f"I could not search: {error}.")),)
+    quote = await asyncio.to_thread(first_quote, query, found)
+    if quote is None:
+        return unfounded(_put(step.nothing, words, NOTHING), [query])
+    best = structs.replace(quote.passage, text=quote.text)
+    told = [best, *(one for one in found if one is not quote.passage)]
+    return grounded(_put(step.after, words.with_found(told), in_words(quote)), quote, [query], found)
 
 
-def _field(response: Mapping[str, Any], path: str, written: str) -> str:
-    """A field of a result, also of the object under ``output`` or ``result``."""
-    inner = next((response[key] for key in ("output", "result") if key in response), response)
-    for root in (inner, response):
-        value: Any = root
-        for key in path.split(".")[1:]:
-            value = _member(value, key)
-        if value is not None:
-            return say_value(value)
-    return written
+def _put(text: str | UnsetType, words: Words, default: str) -> str:
+    return default if isinstance(text, UnsetType) else words.put(text)
 
 
-def _member(value: Any, key: str) -> Any:
-    if isinstance(value, Mapping):
-        return value.get(key)
-    if isinstance(value, list) and key.isdigit() and int(key) < len(value):
-        return value[int(key)]
-    return None
-
-
-def _user_turns(history: History) -> list[str]:
-    """The words of every user turn, function results apart."""
-    return [spoken(turn) for turn in history if turn.role == "user" and not is_result(turn)]
-
-
-def _since_user(history: History) -> Sequence[Turn]:
-    """The turns after the user's last words: calls and their results."""
-    last = max((at for at, turn in enumerate(history) if turn.role == "user" and not is_result(turn)), default=-1)
-    return history[last + 1 :]
-
-
-def _remaining(steps: Sequence[Step], since: Sequence[Turn]) -> tuple[list[Step], list[FunctionResult]]:
-    """The steps still to do: those after as many calls as have their results, the last call's ``after`` first."""
-    results = [part for turn in since for part in turn.parts if isinstance(part, FunctionResult)]
-    calls = [at for at, step in enumerate(steps) if not isinstance(step.call, UnsetType)]
-    done = min(len(results), len(calls))
-    if not done:
-        return list(steps), results
-    last = steps[calls[done - 1]]
-    after = [] if isinstance(last.after, UnsetType) else [Step(say=last.after)]
-    return [*after, *steps[calls[done - 1] + 1 :]], results
-
-
-def _call(step: CallStep, words: _Words, history: History) -> FunctionCall:
-    made = sum(isinstance(part, FunctionCall) for turn in history for part in turn.parts)
-    return FunctionCall(f"call-{made + 1}", step.name, words.put_all(step.args))
+def _call(step: CallStep, words: Words, number: int) -> FunctionCall:
+    return FunctionCall(f"call-{number}", step.name, words.put_all(step.args))
 
 
 # --- matching ---------------------------------------------------------------------------------------------------

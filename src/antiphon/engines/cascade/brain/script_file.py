@@ -10,7 +10,9 @@ import yaml
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 _SENDABLE = (range(1000, 1004), range(1007, 1012), range(3000, 5000))
-_STEP_KEYS = ("say", "call", "silent", "fail", "delay", "builtin")
+_STEP_KEYS = ("say", "call", "search", "think", "silent", "fail", "delay", "builtin")
+_BELONGS = {"after": ("call", "search"), "meanwhile": ("call",), "nothing": ("search",)}
+"""Keys that are part of another: what is said with the results, while they are waited for, or without any."""
 
 
 class ScriptError(ValueError):
@@ -32,15 +34,31 @@ class CallStep(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing to do. ``delay`` may stand alone or beside another; ``after`` belongs to ``call``."""
+    """One thing to do. ``delay`` may stand alone or beside another.
+
+    ``call`` is one function, or several to call together; ``after`` is said with the results, ``meanwhile`` while a
+    function that is not waited for runs. ``search`` is a query; ``after`` is said with what is found, ``nothing`` when
+    nothing is.
+    """
 
     say: str | UnsetType = UNSET
-    call: CallStep | UnsetType = UNSET
+    call: CallStep | Annotated[list[CallStep], Meta(min_length=1)] | UnsetType = UNSET
+    search: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    think: str | UnsetType = UNSET
     after: str | UnsetType = UNSET
+    meanwhile: str | UnsetType = UNSET
+    nothing: str | UnsetType = UNSET
     silent: Literal[True] | UnsetType = UNSET
     fail: FailStep | UnsetType = UNSET
     builtin: Literal[True] | UnsetType = UNSET
     delay: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+
+    @property
+    def calls(self) -> list[CallStep]:
+        """The functions to call together."""
+        if isinstance(self.call, UnsetType):
+            return []
+        return self.call if isinstance(self.call, list) else [self.call]
 
 
 class Rule(Step, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +82,7 @@ class Rule(Step, frozen=True, forbid_unknown_fields=True):
         """The steps, wherever they were written."""
         if not isinstance(self.steps, UnsetType):
             return self.steps
-        return [Step(self.say, self.call, self.after, self.silent, self.fail, self.builtin, self.delay)]
+        return [Step(**{name: getattr(self, name) for name in Step.__struct_fields__})]
 
 
 class Script(Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,8 +198,8 @@ def _faults(script: Script) -> Iterator[tuple[list[str | int], str]]:
     for at, rule in enumerate(script.rules):
         yield from _rule_faults(rule, ["rules", at])
     yield from _step_faults(script.otherwise, ["otherwise"])
-    if not isinstance(script.otherwise.call, UnsetType) or not isinstance(script.otherwise.after, UnsetType):
-        yield ["otherwise", "call"], "otherwise cannot call; use say, silent, fail or builtin"
+    if script.otherwise.calls:
+        yield ["otherwise", "call"], "otherwise cannot call; use say, search, silent, fail or builtin"
 
 
 def _rule_faults(rule: Rule, path: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
@@ -219,8 +237,9 @@ def _actions(step: Step) -> list[str]:
 
 def _step_faults(step: Step, path: list[str | int]) -> Iterator[tuple[list[str | int], str]]:
     actions = _actions(step)
-    if not isinstance(step.after, UnsetType) and "call" not in actions:
-        yield [*path, "after"], "belongs to call: it is said with the call's results"
+    for key, owners in _BELONGS.items():
+        if not isinstance(getattr(step, key), UnsetType) and not set(owners) & set(actions):
+            yield [*path, key], f"belongs to {' or '.join(owners)}: give that too, or take it out"
     if not actions and not step.delay:
         yield path, f"does nothing; give one of {', '.join(_STEP_KEYS)}"
     if len(actions) > 1:

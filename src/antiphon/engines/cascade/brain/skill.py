@@ -32,6 +32,7 @@ class Ask(Struct, frozen=True):
 
 
 Skill = Callable[[Ask], Thought | None]
+"""Answers at once, with words or calls."""
 
 
 def recent(history: History) -> History:

@@ -4,6 +4,7 @@ A question for a missing argument is not remembered anywhere: the turns before i
 leads to the same question, the user's next words are its answer.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from antiphon.engines.cascade.brain.arguments import complete, fill
+from antiphon.engines.cascade.brain.errands import meanwhile, running
 from antiphon.engines.cascade.brain.matching import Match, best_match, without_request
 from antiphon.engines.cascade.brain.parameters import Parameter, missing, question
 from antiphon.engines.cascade.brain.skill import Ask, spoken
@@ -133,6 +135,20 @@ def _next_step(ask: Ask, commands: Plan) -> Call | Say | None:
         return None
     if asked := _question(commands):
         return Say(asked)
-    made = sum(isinstance(part, FunctionCall) for turn in ask.prompt.history for part in turn.parts)
-    numbered = enumerate(commands, start=made + 1)
+    waiting = running(ask.prompt.history).values()
+    new = [one for one in commands if not any(_is_same(one, call) for call in waiting)]
+    if not new:
+        return Say(meanwhile([one.tool.name for one in commands], again=True))
+    numbered = enumerate(new, start=next_call(ask.prompt.history))
     return Call(tuple(FunctionCall(f"call-{at}", one.tool.name, one.arguments) for at, one in numbered))
+
+
+def _is_same(command: Command, call: FunctionCall) -> bool:
+    return command.tool.name == call.name and command.arguments == call.args
+
+
+def next_call(history: History) -> int:
+    """The number of the next call, higher than any in the history, of which the oldest turns may be gone."""
+    made = [part.id for turn in history for part in turn.parts if isinstance(part, FunctionCall)]
+    numbered = (int(found[1]) for one in made if (found := re.match(r"call-([0-9]{1,9})\b", one)))
+    return max(len(made), *numbered, 0) + 1
