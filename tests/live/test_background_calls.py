@@ -22,6 +22,7 @@ def calling(driver: Any) -> Any:
     driver.open(model="gemini-3.8-live", tools=TOOLS)
     driver.text("Do f.")
     driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}),)))
+    driver.later(0.3)
     return driver
 
 
@@ -37,12 +38,39 @@ def reply(driver: Any, **members: Any) -> None:
     driver.client(toolResponse={"functionResponses": [answer]})
 
 
-def test_the_model_talks_on_at_once(calling: Any, names: Any) -> None:
+def test_the_model_talks_on_after_a_moment(calling: Any, names: Any) -> None:
     assert names(calling.effects)[-3:] == ["tell Respond", "tool_call", "tell ToolResults"]
     assert calling.told[-1].results == (result(RUNNING),)
     finish(calling, 1)
     calling.later(2)
     assert calling.messages[-1].server_content.turn_complete
+
+
+def test_what_answers_at_once_needs_no_filler(driver: Any, names: Any) -> None:
+    driver.open(model="gemini-3.8-live", tools=TOOLS)
+    driver.text("Do f.")
+    driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}),)))
+    driver.later(0.29)
+    reply(driver)
+    assert names(driver.effects) == ["tell ToolResults"]
+    assert driver.told[-1].results == (result({"output": 1}),)
+    driver.effects.clear()
+    driver.later(1)
+    assert names(driver.effects) == []
+
+
+def test_speech_in_that_moment_leaves_it_running(driver: Any, names: Any) -> None:
+    driver.open(model="gemini-3.8-live", tools=TOOLS)
+    driver.text("Do f.")
+    driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}),)))
+    driver.effects.clear()
+    driver.text("And hurry.")
+    assert names(driver.effects) == ["tell Interrupt", "interrupted", "turn_complete", "charge", "tell Respond"]
+    assert driver.told[-1].history[-2] == Turn("user", (result(RUNNING),))
+    finish(driver, 2)
+    driver.later(2)
+    reply(driver)
+    assert names(driver.effects) == ["tell Respond"]
 
 
 def test_its_result_is_told_when_the_model_is_idle(calling: Any, names: Any) -> None:
@@ -87,6 +115,7 @@ def test_on_the_older_model_it_interrupts_the_user(driver: Any, names: Any) -> N
     driver.open(model="gemini-2.5-flash-native-audio-preview-12-2025", tools=TOOLS)
     driver.text("Do f.")
     driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}),)))
+    driver.later(0.3)
     finish(driver, 1)
     driver.later(2)
     driver.event(engine.ActivityStarted(0.0))
@@ -132,6 +161,7 @@ def test_the_model_waits_only_for_those_it_must(driver: Any, names: Any) -> None
     driver.open(model="gemini-3.8-live", tools=TOOLS)
     driver.text("Do both.")
     driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}), FunctionCall("b", "g", {}))))
+    driver.later(1)
     assert names(driver.effects)[-1] == "tool_call"
     driver.client(toolResponse={"functionResponses": [{"id": "b", "response": {"output": 2}}]})
     assert driver.told[-1].results == (result(RUNNING), FunctionResult("b", "g", {"output": 2}))
@@ -141,6 +171,7 @@ def test_the_thinking_model_says_whether_it_will_speak_again(driver: Any) -> Non
     driver.open(model="gemini-3.8-live-extended-thinking", tools=TOOLS[:1])
     driver.text("Do f.")
     driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}),)))
+    driver.later(0.3)
     finish(driver, 1)
     driver.later(2)
     assert driver.messages[-1].server_content.interaction_status == "IN_PROGRESS"
@@ -155,6 +186,7 @@ def test_a_session_that_waits_for_one_cannot_be_resumed(new_driver: Any, names: 
     driver.open(model="gemini-3.8-live", tools=TOOLS, sessionResumption={})
     driver.text("Do f.")
     driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}),)))
+    driver.later(0.3)
     driver.effects.clear()
     finish(driver, 1)
     assert "save" not in names(driver.effects)
@@ -166,6 +198,7 @@ def test_results_that_come_together_are_told_together(driver: Any, names: Any) -
     driver.open(model="gemini-3.8-live", tools=TOOLS)
     driver.text("Do it twice.")
     driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}), FunctionCall("b", "f", {}))))
+    driver.later(0.3)
     finish(driver, 1, seconds=5)
     reply(driver)
     driver.client(toolResponse={"functionResponses": [{"id": "b", "name": "f", "response": {"output": 2}}]})

@@ -73,6 +73,7 @@ class Walk(RuleBasedStateMachine):
         self.background: set[str] = set()
         self.ended_tools: set[str] = set()
         self.answered: set[str] = set()
+        self.paused: set[int] = set()
         self.saving: list[Snapshot] = []
         self.speaking = self.opening = self.is_open = self.stuck = False
         self.awaited = 0
@@ -315,8 +316,7 @@ class Walk(RuleBasedStateMachine):
         self.step(Begin(message, expires_in=self.expires) if name == "setup" else message)
 
     def waits_for_tools(self, number: int) -> bool:
-        waited = (i for i, n in self.tool_ids.items() if n == number and i not in self.background)
-        return any(i not in self.ended_tools for i in waited)
+        return number in self.paused
 
     def step(self, event: Any) -> None:
         effects = self.session.receive(event, self.now)
@@ -354,7 +354,8 @@ class Walk(RuleBasedStateMachine):
                 assert number == self.responded[-1]
                 assert all(isinstance(result, FunctionResult) for result in results)
                 assert all(result.response != CANCELLED for result in results), "only what ended is told"
-                self.ended_tools |= {result.id for result in results}
+                self.ended_tools |= {result.id for result in results} - self.background
+                self.paused.discard(number)
                 self.check_history(history)
             case Tell(engine.Continue(number, interrupted, heard, history)):
                 assert interrupted in self.interrupted
@@ -388,6 +389,7 @@ class Walk(RuleBasedStateMachine):
             self.is_open = True
         if message.tool_call:
             self.tool_ids |= self.called
+            self.paused |= set(self.called.values())
             self.background |= self.called_in_background
         if message.tool_call_cancellation:
             self.ended_tools |= set(message.tool_call_cancellation.ids)

@@ -8,8 +8,9 @@ Rules, beside the tables of :mod:`antiphon.live.machine`:
    generation. Where nothing is heard of an answer, because the model waits for a function, or where the owner set a
    delay, the interruption is held until the words, or the delay, prove it.
 3. Whatever the user says while the model answers is put into the history after the answer.
-4. A function the model waits for keeps its generation open. Any other gets the result "running" at once; what it comes
-   to later is said when its answer asks for it: silently, when the model is idle, or at once.
+4. A function the model waits for keeps its generation open. Any other does so for a moment only, then it gets the
+   result "running" and the model talks on; what it comes to later is said when its answer asks for it: when the model
+   is idle, at once, or never.
 """
 
 from collections import deque
@@ -88,6 +89,7 @@ class Dialogue:
         self._held = False
         self._hold_until: float | None = None
         self._suspended: _Suspended | None = None
+        self._filler_at: float | None = None
         self._untold: list[FunctionResult] = []
         self._waiting: list[tuple[Turn, Tokens | None]] = []
         self._held_fragment: engine.OutputTranscript | None = None
@@ -106,7 +108,7 @@ class Dialogue:
     @property
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to do, unless something else happens first."""
-        deadlines = [self.calls.deadline, self._hold_until]
+        deadlines = [self.calls.deadline, self._hold_until, self._filler_at]
         if self.model.state is Model.PLAYING:
             deadlines.append(self._generation.clock.ends)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -118,6 +120,8 @@ class Dialogue:
             self._hold_until = None
             if self.user.state is User.ACTIVE:
                 self._interrupt_for_now(now)
+        if self._filler_at is not None and now >= self._filler_at:
+            self._talk_on()
         self._expire_calls(now)
 
     def end(self, now: float) -> None:
@@ -258,6 +262,7 @@ class Dialogue:
         if self.idle:
             return
         generation, heard = self._generation, self._generation.clock.heard(now)
+        self._mark_running()
         cancelled = generation.unanswered
         self.model.move(Trigger.INTERRUPT)
         self.interruptions += 1
@@ -400,14 +405,26 @@ class Dialogue:
             self._add_call(call, now)
         calls = [client.FunctionCall(id=call.id, name=call.name, args=call.args) for call in made]
         self._send(tool_call=server.ToolCall(function_calls=calls))
-        self._resume_if_answered()
+        self._filler_at = now + self._policy.filler_delay
+        if self._policy.filler_delay == 0:
+            self._talk_on()
 
     def _add_call(self, call: FunctionCall, now: float) -> None:
         blocking = all(tool.blocking for tool in self.setup.tools if tool.name == call.name)
         seconds = self._policy.tool_timeout if blocking else self._policy.background_tool_timeout
         self.calls.add(call, blocking=blocking, deadline=now + seconds)
-        if not blocking:
-            self._generation.answer(FunctionResult(call.id, call.name, RUNNING))
+
+    def _talk_on(self) -> None:
+        """Wait no longer for those functions that need not be waited for."""
+        self._mark_running()
+        self._resume_if_answered()
+
+    def _mark_running(self) -> None:
+        self._filler_at = None
+        for call_id in self._generation.unanswered:
+            pending = self.calls.pending[call_id]
+            if not pending.blocking:
+                self._generation.answer(FunctionResult(call_id, pending.call.name, RUNNING))
 
     def answer_calls(self, responses: list[client.FunctionResponse], now: float) -> None:
         """The client answers function calls. What nobody waits for is noted, and changes nothing.
@@ -440,11 +457,18 @@ class Dialogue:
             self.calls.postpone(pending.call.id, now + self._policy.background_tool_timeout)
         else:
             self.calls.end(pending.call.id, Outcome.ANSWERED)
+        if self._is_waited_for(result.id):
+            self._generation.answer(result)
+            return None
         if scheduling is client.Scheduling.SILENT:
             self._append_user(Turn("user", (result,)))
         else:
             self._untold.append(result)
         return scheduling or client.Scheduling.WHEN_IDLE
+
+    def _is_waited_for(self, call_id: str) -> bool:
+        """Whether the generation that made the call has not gone on yet."""
+        return self.model.state is Model.AWAITING_TOOLS and self._generation.waits_for(call_id)
 
     def _tell_results(self, now: float, *, urgent: bool = False) -> None:
         """Have the model tell what functions came to that it did not wait for: now, or once it may."""
@@ -462,6 +486,7 @@ class Dialogue:
         """Go on with a generation once every call it waits for has a result, and the user lets it."""
         if self.model.state is not Model.AWAITING_TOOLS or self._generation.unanswered or self._held:
             return
+        self._filler_at = None
         results = self._generation.resume()
         self.model.move(Trigger.TOOLS_DONE)
         said = tuple(turn for turn, _ in self._generation.turns(self._generation.clock.sent))

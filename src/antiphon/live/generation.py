@@ -62,6 +62,10 @@ class Generation:
         segment = self._segments[-1]
         return [call_id for call_id in segment.calls if call_id not in segment.results]
 
+    def waits_for(self, call_id: str) -> bool:
+        """Whether a call is one of those that were made last; its result may still be replaced."""
+        return call_id in self._segments[-1].calls
+
     @property
     def usage(self) -> Usage:
         """What the generation used so far."""

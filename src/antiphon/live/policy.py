@@ -13,7 +13,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     service refuses for a model; without it such fields are ignored, and named in the log.
 
     A function that the model waits for has ``tool_timeout`` to answer, one that runs in the background has
-    ``background_tool_timeout``.
+    ``background_tool_timeout``. The model talks on while that runs, once ``filler_delay`` has passed: what answers
+    sooner needs no filler words.
 
     ``resume_false_interruptions`` goes on with an answer that was interrupted by no more than a cough or an "mm-hm".
     ``interruption_delay`` is how long the user must speak before an answer is interrupted.
@@ -27,6 +28,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     idle_timeout: float = 1800.0
     tool_timeout: float = 60.0
     background_tool_timeout: float = 600.0
+    filler_delay: float = 0.3
     pace_turns: bool = True
     strict: bool = False
     resume_false_interruptions: bool = True
@@ -51,6 +53,6 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
-        for name in ("interruption_delay", "audio_cap", "video_cap", "connection_cap", "go_away_lead"):
+        for name in ("filler_delay", "interruption_delay", "audio_cap", "video_cap", "connection_cap", "go_away_lead"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must not be negative")
