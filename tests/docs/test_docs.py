@@ -1,5 +1,6 @@
 """Everything that the documentation tells people to run is run, and every link leads somewhere."""
 
+import ast
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import yaml
 from antiphon.engines.cascade.brain import ScriptBrain
 from antiphon.live.policy import Policy
 from antiphon.server.config import Config, SearchConfig, load_config
+from antiphon.wire.gemini import client, server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -269,3 +271,27 @@ def test_links_lead_somewhere(page: Path, target: str) -> None:
 def _anchors(page: Path) -> set[str]:
     """What can follow the ``#`` of a link to a page, as GitHub makes it of the headings."""
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in _HEADING.findall(_prose(page))}
+
+
+def _protocol_rows() -> Iterator[list[str]]:
+    for line in (ROOT / "docs" / "live-api.md").read_text().splitlines():
+        if line.startswith("| ") and not line.startswith(("| what |", "| field |", "| message |", "| rule |")):
+            yield [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row[0][:60]) for row in _protocol_rows()])
+def test_every_claim_about_the_protocol_has_a_test(row: list[str]) -> None:
+    file, _, path = row[-1].strip("`").partition("::")
+    names = [name for name in path.split("::") if name]
+    scope: Any = ast.parse((ROOT / "tests" / file).read_text())
+    for name in names:
+        scope = next(node for node in scope.body if getattr(node, "name", "") == name)
+
+
+def test_every_field_of_the_protocol_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "live-api.md").read_text()
+    messages = (client.Setup, client.GenerationConfig, client.RealtimeInputConfig, client.Tool, client.RealtimeInput)
+    answers = (server.ServerMessage, server.ServerContent, server.UsageMetadata, server.Transcription)
+    for message in messages + answers:
+        missing = [name for name in message.__struct_encode_fields__ if not re.search(rf"\b{name}\b", page)]
+        assert not missing, message
