@@ -214,7 +214,8 @@ async def serve(puppet: PuppetEngine, tmp_path: Path) -> AsyncIterator[Serve]:
     servers: list[Server] = []
 
     async def start(clock: Clock | None = None, **settings: Any) -> Server:
-        defaults = {"port": 0, "tls_port": None, "data_dir": tmp_path, "drain": 0.0}
+        # The puppet's sounds are compared to the sample.
+        defaults = {"port": 0, "tls_port": None, "data_dir": tmp_path, "drain": 0.0, "watermark": False}
         session = settings.pop("session", Policy(pace_turns=False))
         server = Server(Config(**{**defaults, **settings}, session=session), puppet, clock)
         await server.start()

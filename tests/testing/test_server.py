@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
+from antiphon.audio.watermark import detect
 from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.cascade.brain import ScriptError
 from antiphon.providers.live import LiveConnection, LiveError, open_session
@@ -206,3 +208,30 @@ def _children() -> set[int]:
 def test_servers_that_are_never_used_load_nothing() -> None:
     with Servers() as servers:
         assert not servers._warm
+
+
+class TestWatermark:
+    LONG = "The quick brown fox jumps over the lazy dog, and the old grey goose flies over the river. " * 3
+
+    async def answer(self, running: RunningServer) -> Any:
+        """The sound of a long answer."""
+        setup = client.Setup(model="gemini-3.8-live")
+        async with open_session(running.url, setup) as session:
+            await session.send(client.RealtimeInput(text="hello"))
+            sound = b""
+            async for message in session.messages():
+                content = message.server_content
+                if content and content.turn_complete:
+                    return np.frombuffer(sound, "<i2")
+                for part in content.model_turn.parts if content and content.model_turn else ():
+                    sound += part.inline_data.data if part.inline_data else b""
+
+    async def test_all_speech_is_marked_with_the_key_of_the_server(self, start: Start) -> None:
+        running = start(SCRIPT.format(f'"{self.LONG}"'), pace_turns=False, watermark_key="ours")
+        sound = await self.answer(running)
+        assert detect(sound, 24_000, "ours").verdict == "marked"
+        assert detect(sound, 24_000, "theirs").verdict == "unmarked"
+
+    async def test_unless_the_owner_does_not_want_it(self, start: Start) -> None:
+        running = start(SCRIPT.format(f'"{self.LONG}"'), pace_turns=False, watermark=False)
+        assert detect(await self.answer(running), 24_000).verdict == "unmarked"

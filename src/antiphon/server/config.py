@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 from platformdirs import user_data_path
 
+from antiphon.audio.watermark import DEFAULT_KEY
 from antiphon.live.policy import Policy
 
 
@@ -42,6 +43,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     compression: bool = False
     write_timeout: float = 20.0
     drain: float = 10.0
+    watermark: bool = True
+    watermark_key: str = DEFAULT_KEY
     resumption_ttl: float = 7200.0
     record_ttl: float = 2_592_000.0
     search: SearchConfig = SearchConfig()
@@ -55,6 +58,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
+        if not self.watermark_key:
+            raise ValueError("watermark_key must not be empty; watermark = false turns the mark off")
         for name in ("recogniser_wait", "drain"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must not be negative")

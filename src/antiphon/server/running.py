@@ -11,6 +11,7 @@ import uvicorn
 
 from antiphon.calls.admission import Admission
 from antiphon.calls.clock import Clock, LoopClock, time_of_day
+from antiphon.calls.marking import Marker
 from antiphon.calls.memory import Memory
 from antiphon.calls.switchboard import Switchboard
 from antiphon.engines.base import Engine
@@ -82,6 +83,7 @@ class Server:
             self.config.max_sessions,
             admission=Admission(self._memory.grants, self._memory.resumptions),
             memory=self._memory,
+            make_marker=(lambda: Marker(self.config.watermark_key)) if self.config.watermark else None,
         )
         self._memory.attend(lambda: self._switchboard.calls, clock)
         app = App(self.config, self._switchboard, self._memory.grants)
