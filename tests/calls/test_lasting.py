@@ -67,6 +67,10 @@ class FakeSession:
                 return self._end(None, "the client left")
         return []
 
+    def agree(self, begin: Begin) -> None:
+        if begin.snapshot and begin.setup.model != begin.snapshot.model:
+            raise Refusal("setup.model", "cannot change on resumption")
+
     def record(self, now: float) -> Record:
         assert self._close is not None
         return Record(self.id, "m", "e", 1.0, 1, Usage(), self._close.code, self._close.reason)
@@ -327,6 +331,16 @@ class TestEviction:
         await kept(old, 1, until)
         new = await process.begun(resuming("A" * 32))
         assert (await new.outbox.get()).code == 1008
+        assert not old.session.closed
+
+
+    async def test_a_setup_that_is_refused_evicts_nobody(self, process: Process, until: Any) -> None:
+        old = await process.begun()
+        handle = await kept(old, 1, until)
+        setup = resuming(handle)
+        setup.model = "gemini-2.5-flash-native-audio-preview-12-2025"
+        new = await process.begun(setup)
+        assert (await new.outbox.get()).reason == "setup.model: cannot change on resumption"
         assert not old.session.closed
 
 

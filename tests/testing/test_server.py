@@ -225,6 +225,7 @@ class TestWatermark:
                     return np.frombuffer(sound, "<i2")
                 for part in content.model_turn.parts if content and content.model_turn else ():
                     sound += part.inline_data.data if part.inline_data else b""
+        raise AssertionError("messages end with an error")
 
     async def test_all_speech_is_marked_with_the_key_of_the_server(self, start: Start) -> None:
         running = start(SCRIPT.format(f'"{self.LONG}"'), pace_turns=False, watermark_key="ours")

@@ -125,6 +125,8 @@ class Call:
         try:
             begin = await self._admission.begin(setup, self.caller)
             if begin.snapshot is not None and not self.session.closed:
+                # Nobody is evicted for a setup that will be refused.
+                self.session.agree(begin)
                 await self._keeping.take_over(begin.snapshot.session_id)
                 self._evict(self, begin.snapshot.session_id)
         except Refusal as refusal:

@@ -133,6 +133,17 @@ class Session:
         """Whether a frame of video that comes now would be kept."""
         return self.connection.state is not Connection.OPEN or self.dialogue.frames.wants(now)
 
+    def agree(self, begin: Begin) -> tuple[Setup, list[str]]:
+        """What the session would be with this setup, and the fields that were set in vain; changes nothing.
+
+        Raises:
+            Refusal: there can be no such session.
+        """
+        setup, ignored = agreement.agree(begin.setup, self.policy, self._abilities)
+        if begin.snapshot is not None and setup.profile.id != begin.snapshot.model:
+            raise Refusal("setup.model", "cannot change on resumption", f"use models/{begin.snapshot.model}")
+        return setup, ignored
+
     def record(self, now: float) -> Record:
         """What is remembered of the session; complete once it is closed."""
         close = self._close_effect or Close(None, "")
@@ -161,11 +172,9 @@ class Session:
     def _on_begin(self, begin: Begin, now: float) -> None:
         if not self.connection.may(Trigger.SETUP):
             raise Refusal("setup", "was sent twice", "open a new connection to change it")
-        setup, ignored = agreement.agree(begin.setup, self.policy, self._abilities)
+        setup, ignored = self.agree(begin)
         snapshot = begin.snapshot
         if snapshot is not None:
-            if setup.profile.id != snapshot.model:
-                raise Refusal("setup.model", "cannot change on resumption", f"use models/{snapshot.model}")
             self.id, self._resumed = snapshot.session_id, snapshot
         self.connection.move(Trigger.SETUP)
         self._last_message = now
