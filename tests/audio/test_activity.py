@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -14,6 +14,7 @@ from antiphon.audio.activity import (
     Signal,
     SpeechEnded,
     SpeechEvent,
+    SpeechHeld,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
@@ -136,6 +137,59 @@ def test_after_a_flush_a_voiced_run_counts_afresh() -> None:
     assert run(detector, "x") == [SpeechStarted(5 * F, 8 * F)]
 
 
+def test_an_extended_pause_lasts_longer_by_so_much() -> None:
+    detector = ActivityDetector(CONFIG)
+    run(detector, "xxx" + "." * 5)
+    assert detector.extend(100) is None  # 4 frames
+    assert run(detector, "." * 8) == [SpeechHeld(13 * F)]
+    assert detector.state is State.HELD
+    assert run(detector, ".") == [SpeechEnded(3 * F, 17 * F)]
+
+
+def test_speech_held_open_may_go_on_and_its_next_pause_is_an_ordinary_one() -> None:
+    detector = ActivityDetector(CONFIG)
+    run(detector, "xxx" + "." * 5)
+    detector.extend(320)
+    assert run(detector, "." * 10 + "x") == [SpeechHeld(13 * F), SpeechResumed(19 * F)]
+    assert run(detector, "." * 10) == [SpeechPaused(24 * F), SpeechEnded(19 * F, 29 * F)]
+
+
+def test_an_extension_taken_back_in_time_changes_nothing() -> None:
+    detector = ActivityDetector(CONFIG)
+    run(detector, "xxx" + "." * 5)
+    detector.extend(320)
+    assert detector.extend(0) is None
+    assert run(detector, "." * 5) == [SpeechEnded(3 * F, 13 * F)]
+
+
+def test_an_extension_taken_back_late_ends_the_speech_at_once() -> None:
+    detector = ActivityDetector(CONFIG)
+    run(detector, "xxx" + "." * 5)
+    detector.extend(320)
+    run(detector, "." * 7)
+    assert detector.extend(0) == SpeechEnded(3 * F, 15 * F)
+    assert detector.state is State.SILENT
+    assert run(detector, "xxx") == [SpeechStarted(15 * F, 18 * F)]
+
+
+@pytest.mark.parametrize("before", ["", "xx", "xxxx", "xxxx....", "xxx" + "." * 10])
+def test_only_a_pause_can_be_extended(before: str) -> None:
+    plain, extended = ActivityDetector(CONFIG), ActivityDetector(CONFIG)
+    run(plain, before)
+    run(extended, before)
+    assert extended.extend(320) is None
+    after = "xxx" + "." * 12
+    assert run(extended, after) == run(plain, after)
+
+
+def test_a_flush_ends_speech_that_is_held() -> None:
+    detector = ActivityDetector(CONFIG)
+    run(detector, "xxx" + "." * 5)
+    detector.extend(1000)
+    run(detector, "." * 20)
+    assert detector.flush() == SpeechEnded(3 * F, 28 * F)
+
+
 def test_lost_sound_moves_the_clock_only() -> None:
     detector = ActivityDetector(CONFIG)
     detector.skip(1000)
@@ -175,21 +229,31 @@ CONFIGS = st.builds(
     silence_ms=st.integers(0, 400),
     speculate_ms=st.integers(0, 400),
 )
-# Runs of one level, so that walks get somewhere; None is a flush and an integer lost sound.
+# Runs of one level, so that walks get somewhere; None is a flush, an integer lost sound, a string an extension.
 LEVELS = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.6, 0.4]))
 RUNS = st.tuples(LEVELS, st.integers(1, 15)).map(lambda pair: [pair[0]] * pair[1])
-WALKS = st.lists(st.one_of(RUNS, RUNS, st.just([None]), st.integers(2, 2000).map(lambda n: [n])), max_size=40).map(
-    lambda runs: [step for part in runs for step in part]
-)
+EXTENSIONS = st.sampled_from([["0"], ["100"], ["400"]])
+WALKS = st.lists(
+    st.one_of(RUNS, RUNS, st.just([None]), st.integers(2, 2000).map(lambda n: [n]), EXTENSIONS), max_size=40
+).map(lambda runs: [step for part in runs for step in part])
 
 
-def walk(detector: ActivityDetector, steps: Iterable[float | int | None]) -> list[SpeechEvent]:
+def take(detector: ActivityDetector, step: float | int | str | None) -> SpeechEvent | None:
+    match step:
+        case None:
+            return detector.flush()
+        case str():
+            return detector.extend(int(step))
+        case int():
+            return detector.skip(step)
+        case _:
+            return detector.feed(step)
+
+
+def walk(detector: ActivityDetector, steps: Iterable[float | int | str | None]) -> list[SpeechEvent]:
     events = []
     for step in steps:
-        if isinstance(step, int):
-            detector.skip(step)
-            continue
-        event = detector.flush() if step is None else detector.feed(step)
+        event = take(detector, step)
         if event is not None:
             events.append(event)
             assert samples_of(event)[-1] == detector.now
@@ -203,7 +267,8 @@ def samples_of(event: SpeechEvent) -> list[int]:
 FOLLOWERS: dict[type[SpeechEvent] | None, set[type[SpeechEvent]]] = {
     None: {SpeechStarted},
     SpeechStarted: {SpeechPaused, SpeechEnded},
-    SpeechPaused: {SpeechResumed, SpeechEnded},
+    SpeechPaused: {SpeechHeld, SpeechResumed, SpeechEnded},
+    SpeechHeld: {SpeechResumed, SpeechEnded},
     SpeechResumed: {SpeechPaused, SpeechEnded},
     SpeechEnded: {SpeechStarted},
 }
@@ -237,6 +302,21 @@ def test_exactly_the_silence_asked_for_ends_speech(config: ActivityConfig, befor
     silence_began = detector.now
     assert not any(isinstance(event, SpeechEnded) for event in walk(detector, [0.0] * (needed - 1)))
     assert walk(detector, [0.0]) == [SpeechEnded(silence_began, detector.now)]
+
+
+@given(CONFIGS, st.integers(0, 2000))
+def test_exactly_the_extension_asked_for_is_waited(config: ActivityConfig, extension: int) -> None:
+    detector = ActivityDetector(config)
+    walk(detector, [1.0] * max(1, frames_for(config.prefix_padding_ms)))
+    began = detector.now
+    while detector.state is not State.PAUSED and detector.speaking:
+        walk(detector, [0.0])
+    assume(detector.speaking)
+    needed = max(1, frames_for(config.silence_ms)) + frames_for(extension)
+    detector.extend(extension)
+    events = walk(detector, [0.0] * (needed - (detector.now - began) // F))
+    assert events[-1] == SpeechEnded(began, began + needed * F)
+    assert not any(isinstance(event, SpeechEnded) for event in events[:-1])
 
 
 @given(CONFIGS, st.lists(st.tuples(st.integers(1, 10), st.integers(1, 30)), max_size=20))

@@ -333,7 +333,6 @@ class TestEviction:
         assert (await new.outbox.get()).code == 1008
         assert not old.session.closed
 
-
     async def test_a_setup_that_is_refused_evicts_nobody(self, process: Process, until: Any) -> None:
         old = await process.begun()
         handle = await kept(old, 1, until)

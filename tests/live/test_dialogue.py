@@ -123,10 +123,11 @@ class TestGrounding:
         driver.open(tools=[{"googleSearch": {}}]).text("Who is it?")
         found = GroundedSearch(("who", "is it"), (Source("document:///a.md", "A"),))
         driver.event(engine.Grounding(1, found))
+        driver.event(engine.Grounding(1, found, repeated=True))
         driver.event(engine.Grounding(7, found))
         finish(driver)
         told = [content.grounding_metadata for content in contents(driver) if content.grounding_metadata]
-        assert [metadata.web_search_queries for metadata in told] == [["who", "is it"]]
+        assert [metadata.web_search_queries for metadata in told] == [["who", "is it"]] * 2
         assert driver.charges[0].usage.searches == 2
 
 

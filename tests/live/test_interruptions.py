@@ -78,6 +78,16 @@ def test_a_yes_to_a_question_is_an_answer(driver: Any) -> None:
     assert driver.told[-1].history[-1] == user("yeah")
 
 
+def test_how_long_it_was_does_not_depend_on_what_is_charged(driver: Any) -> None:
+    driver.open(realtimeInputConfig={"turnCoverage": "TURN_INCLUDES_ALL_INPUT"})
+    driver.text("Tell me a story.")
+    driver.event(engine.Speech(1, 10 * SECOND))
+    driver.event(engine.ActivityStarted(60.0))
+    driver.event(engine.ActivityEnded(60.5))
+    driver.event(engine.InputTranscript("mm-hm", final=True))
+    assert len(continues(driver)) == 1
+
+
 def test_an_answer_that_is_nearly_over_is_not_taken_up_again(driver: Any) -> None:
     ask(driver, seconds=2)
     driver.event(engine.GenerationComplete(1))

@@ -13,12 +13,15 @@ Rules:
    that may have to be thrown away. Any voiced frame ends the pause: speech resumes.
 5. An unvoiced run of ``silence_ms`` ends the speech, and nothing shorter does. The end of speech is where the run
    began. Where ``silence_ms`` is no longer than ``speculate_ms`` no pause is announced.
-6. A flush ends open speech at once: at the start of the unvoiced run if there is one, else here. A run too short to
+6. A pause can be extended (``extend``), as often as wanted: this one, and no later one, then ends the speech when it
+   has lasted ``silence_ms`` and the extension. Speech is *held* meanwhile, from ``silence_ms`` on; any voiced frame
+   resumes it. An extension that is taken back after ``silence_ms`` ends the speech at once.
+7. A flush ends open speech at once: at the start of the unvoiced run if there is one, else here. A run too short to
    be speech is forgotten. The next frame begins afresh.
-7. Milliseconds are rounded up to whole frames.
-8. Sound that was lost (``skip``) moves the clock and nothing else.
+8. Milliseconds are rounded up to whole frames.
+9. Sound that was lost (``skip``) moves the clock and nothing else.
 
-So started and ended alternate, paused and resumed come only between them, and samples never run backwards.
+So started and ended alternate; paused, held and resumed come only between them, and samples never run backwards.
 """
 
 from enum import IntEnum
@@ -46,6 +49,12 @@ class SpeechPaused(Struct, frozen=True, gc=False):
     at_sample: int
 
 
+class SpeechHeld(Struct, frozen=True, gc=False):
+    """The user has been silent for ``silence_ms`` at ``at_sample``; the speech would be over, were it not extended."""
+
+    at_sample: int
+
+
 class SpeechResumed(Struct, frozen=True, gc=False):
     """It was not over: the user goes on at ``at_sample``."""
 
@@ -59,7 +68,7 @@ class SpeechEnded(Struct, frozen=True, gc=False):
     decided_sample: int
 
 
-SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
+SpeechEvent = SpeechStarted | SpeechPaused | SpeechHeld | SpeechResumed | SpeechEnded
 
 
 class ActivityConfig(Struct, frozen=True):
@@ -96,6 +105,8 @@ class State(IntEnum):
     """Unvoiced within speech, too short to be a pause."""
     PAUSED = 4
     """Unvoiced within speech for long enough to speculate."""
+    HELD = 5
+    """Unvoiced within speech for long enough to end it, but extended."""
 
 
 class Signal(IntEnum):
@@ -105,8 +116,9 @@ class Signal(IntEnum):
     VOICED_LONG = 1
     UNVOICED = 2
     UNVOICED_PAUSE = 3
-    UNVOICED_LONG = 4
-    FLUSH = 5
+    UNVOICED_EXTENDED = 4
+    UNVOICED_LONG = 5
+    FLUSH = 6
 
 
 _Move = tuple[State, type[SpeechEvent] | None]
@@ -118,23 +130,26 @@ _SPEAK: Final[_Move] = (State.SPEAKING, None)
 _FALL: Final[_Move] = (State.FALLING, None)
 _PAUSE: Final[_Move] = (State.PAUSED, SpeechPaused)
 _WAIT: Final[_Move] = (State.PAUSED, None)
+_HOLD: Final[_Move] = (State.HELD, SpeechHeld)
+_PERSIST: Final[_Move] = (State.HELD, None)
 _RESUME: Final[_Move] = (State.SPEAKING, SpeechResumed)
 _END: Final[_Move] = (State.SILENT, SpeechEnded)
 
 _TRANSITIONS: Final[dict[State, tuple[_Move, ...]]] = {
-    # VOICED, VOICED_LONG, UNVOICED, UNVOICED_PAUSE, UNVOICED_LONG, FLUSH
-    State.SILENT: (_RISE, _START, _QUIET, _QUIET, _QUIET, _QUIET),
-    State.RISING: (_RISE, _START, _QUIET, _QUIET, _QUIET, _QUIET),
-    State.SPEAKING: (_SPEAK, _SPEAK, _FALL, _PAUSE, _END, _END),
-    State.FALLING: (_SPEAK, _SPEAK, _FALL, _PAUSE, _END, _END),
-    State.PAUSED: (_RESUME, _RESUME, _WAIT, _WAIT, _END, _END),
+    # VOICED, VOICED_LONG, UNVOICED, UNVOICED_PAUSE, UNVOICED_EXTENDED, UNVOICED_LONG, FLUSH
+    State.SILENT: (_RISE, _START, _QUIET, _QUIET, _QUIET, _QUIET, _QUIET),
+    State.RISING: (_RISE, _START, _QUIET, _QUIET, _QUIET, _QUIET, _QUIET),
+    State.SPEAKING: (_SPEAK, _SPEAK, _FALL, _PAUSE, _END, _END, _END),
+    State.FALLING: (_SPEAK, _SPEAK, _FALL, _PAUSE, _END, _END, _END),
+    State.PAUSED: (_RESUME, _RESUME, _WAIT, _WAIT, _HOLD, _END, _END),
+    State.HELD: (_RESUME, _RESUME, _PERSIST, _PERSIST, _PERSIST, _END, _END),
 }
 
 
 class ActivityDetector:
     """Finds the speech of one stream. Pure: the same probabilities give the same events."""
 
-    __slots__ = ("_earliest", "_frames", "_now", "_run", "_run_start", "_state", "_voiced", "config")
+    __slots__ = ("_earliest", "_extension", "_frames", "_now", "_run", "_run_start", "_state", "_voiced", "config")
 
     def __init__(self, config: ActivityConfig | None = None) -> None:
         self.config = config or ActivityConfig()
@@ -146,6 +161,7 @@ class ActivityDetector:
         self._run_start = 0
         self._now = 0
         self._earliest = 0
+        self._extension = 0
 
     @property
     def state(self) -> State:
@@ -168,8 +184,7 @@ class ActivityDetector:
         voiced = probability >= threshold
         if voiced is not self._voiced:
             self._voiced = voiced
-            self._run = 0
-            self._run_start = self._now
+            self._begin_run()
         self._run += 1
         self._now += FRAME_SAMPLES
         return self._step(self._signal())
@@ -178,32 +193,47 @@ class ActivityDetector:
         """The stream pauses here: open speech ends now, and its :class:`SpeechEnded` is returned."""
         event = self._step(Signal.FLUSH)
         self._voiced = False
-        self._run = 0
-        self._run_start = self._now
+        self._begin_run()
         return event
+
+    def extend(self, milliseconds: int) -> SpeechEvent | None:
+        """Let the present pause last ``milliseconds`` longer than ``silence_ms`` before it ends the speech.
+
+        Replaces an extension asked for before; 0 takes it back, and where the pause has lasted for long enough without
+        it, the speech ends now and its :class:`SpeechEnded` is returned. Without a pause nothing happens.
+        """
+        if self._state < State.PAUSED:
+            return None
+        self._extension = frames_for(milliseconds)
+        return self._step(self._signal()) if self._state is State.HELD else None
 
     def skip(self, samples: int) -> None:
         """``samples`` of sound were lost here."""
         self._now += samples
+
+    def _begin_run(self) -> None:
+        self._run = 0
+        self._run_start = self._now
+        self._extension = 0
 
     def _signal(self) -> Signal:
         onset, pause, silence = self._frames
         if self._voiced:
             return Signal.VOICED_LONG if self._run >= onset else Signal.VOICED
         if self._run >= silence:
-            return Signal.UNVOICED_LONG
+            return Signal.UNVOICED_LONG if self._run >= silence + self._extension else Signal.UNVOICED_EXTENDED
         return Signal.UNVOICED_PAUSE if self._run >= pause else Signal.UNVOICED
 
     def _step(self, signal: Signal) -> SpeechEvent | None:
         self._state, kind = _TRANSITIONS[self._state][signal]
         if kind is None:
             return None
-        if kind is SpeechStarted:
+        if issubclass(kind, SpeechStarted):
             return SpeechStarted(self._onset(), self._now)
-        if kind is SpeechEnded:
+        if issubclass(kind, SpeechEnded):
             self._earliest = self._now
             return SpeechEnded(self._now if self._voiced else self._run_start, self._now)
-        return SpeechPaused(self._now) if kind is SpeechPaused else SpeechResumed(self._now)
+        return kind(self._now)
 
     def _onset(self) -> int:
         look_back = frames_for(self.config.prefix_padding_ms) * FRAME_SAMPLES

@@ -45,9 +45,13 @@ MAX_SPEECH_BYTES = 12_000
 
 
 class _Activity(Struct, frozen=True):
-    """An activity that ended: what it is charged for, and the generation it was spoken over (0 for none)."""
+    """An activity that ended: how long it was, the input it is charged for, and what it was spoken over.
 
-    seconds: float
+    Times are seconds; ``over`` is the number of a generation, 0 for none.
+    """
+
+    spoken: float
+    charged: float
     over: int
 
 
@@ -157,7 +161,7 @@ class Dialogue:
         """The user stops speaking. What they said is known later."""
         self.user.move(Trigger.ACTIVITY_END)
         began = self._covered if self.setup.coverage == "all_input" else self._activity_began
-        self._awaited.append(_Activity(offset - began, self._over))
+        self._awaited.append(_Activity(offset - self._activity_began, offset - began, self._over))
         self._covered, self._over = offset, 0
         if detected:
             self._tell_voice_activity(server.ActivityType.END, offset)
@@ -178,7 +182,7 @@ class Dialogue:
         if self._is_false_interruption(activity, event.text):
             self._disregard(now)
         else:
-            self._listen(event.text, activity.seconds, now)
+            self._listen(event.text, activity.charged, now)
 
     def say(self, text: str, now: float) -> None:
         """The user types: that interrupts, and is answered at once."""
@@ -307,9 +311,8 @@ class Dialogue:
             return False
         if self.idle and not self._suspended:
             return False
-        if text and self._suspended and self._suspended.asked:
-            return False
-        return is_backchannel(text, activity.seconds)
+        asked = self._suspended is not None and self._suspended.asked
+        return is_backchannel(text, activity.spoken, asked=asked)
 
     def _disregard(self, now: float) -> None:
         """The user did not mean to interrupt. More may be on its way; else everything goes on as if unsaid."""
@@ -364,7 +367,7 @@ class Dialogue:
     def ground(self, event: engine.Grounding, now: float) -> None:
         """What the answer rests on became known."""
         if self._is_current(event.generation):
-            self._generation.searched(len(event.grounding.queries))
+            self._generation.searched(0 if event.repeated else len(event.grounding.queries))
             self._send(server_content=server.ServerContent(grounding_metadata=metadata(event.grounding)))
 
     def complete(self, event: engine.GenerationComplete, now: float) -> None:

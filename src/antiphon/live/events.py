@@ -156,10 +156,14 @@ class ToolCalls(Struct, frozen=True):
 
 
 class Grounding(Struct, frozen=True):
-    """What the answer rests on: the queries that were searched and what was found."""
+    """What the answer rests on: the queries that were searched and what was found.
+
+    ``repeated``: the interrupted answer that this one goes on with told it already, and its queries were counted.
+    """
 
     generation: int
     grounding: GroundedSearch
+    repeated: bool = False
 
 
 class GenerationComplete(Struct, frozen=True):

@@ -4,10 +4,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from antiphon.audio.frames import FRAME_BYTES
-from antiphon.engines.cascade.parts import Hypothesis, Prompt, RecogniserBusy, SpeechChunk, SpokenWord, Thought
+from antiphon.engines.cascade.parts import (
+    Hypothesis,
+    Prompt,
+    RecogniserBusy,
+    RecognitionContext,
+    SpeechChunk,
+    SpokenWord,
+    Thought,
+)
 
 
 class FakeEar:
@@ -51,6 +60,8 @@ class FakeUtterance:
         self.gate.set()
         self.busy = False
         self.text: str | None = None
+        self.partials: list[str] = []
+        self.looks = 0
 
     def feed(self, pcm: bytes) -> None:
         self.fed += pcm
@@ -63,6 +74,11 @@ class FakeUtterance:
             raise RecogniserBusy("all busy")
         return Hypothesis(text)
 
+    async def partial(self) -> Hypothesis:
+        self.looks += 1
+        await self.gate.wait()
+        return Hypothesis(self.partials.pop(0) if self.partials else "")
+
     async def aclose(self) -> None:
         self.closed = True
 
@@ -72,8 +88,13 @@ class FakeRecogniser:
 
     def __init__(self) -> None:
         self.utterances: list[FakeUtterance] = []
+        self.contexts: list[RecognitionContext | None] = []
 
-    def utterance(self, context: Any = None) -> FakeUtterance:
+    def context(self, instruction: str, tools: Iterable[Any], phrases: Iterable[str]) -> RecognitionContext:
+        return RecognitionContext((instruction, *(tool.name for tool in tools), *phrases))
+
+    def utterance(self, context: RecognitionContext | None = None) -> FakeUtterance:
+        self.contexts.append(context)
         self.utterances.append(FakeUtterance())
         return self.utterances[-1]
 
@@ -104,20 +125,48 @@ class FakeBrain:
 
 
 class FakeVoice:
-    """Speaks a tenth of a second for each word."""
+    """Speaks a tenth of a second for each word; its samples count, so that each is like no other nearby.
+
+    A word written ``(so)`` is silent.
+    """
 
     def __init__(self) -> None:
         self.spoken: list[tuple[str, str, str]] = []
         self.closed = 0
+        self._samples = 0
 
     async def speak(self, text: str, voice: str = "", language: str = "") -> AsyncGenerator[SpeechChunk, None]:
         self.spoken.append((text, voice, language))
         try:
             for number, word in enumerate(text.split(" ")):
                 begins = "" if number == 0 else " "
-                yield SpeechChunk(bytes(4_800), (SpokenWord(begins + word, number / 10),))
+                yield SpeechChunk(self._sound(word), (SpokenWord(begins + word, number / 10),))
         finally:
             self.closed += 1
+
+    def _sound(self, word: str) -> bytes:
+        numbers = np.arange(self._samples, self._samples + 2_400) % 30_000 + 300
+        self._samples += 2_400
+        return bytes(4_800) if word.startswith("(") else numbers.astype("<i2").tobytes()
+
+
+class LoopClock:
+    """The time of the running event loop, which moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        asyncio.get_running_loop().time = lambda: self.now  # type: ignore[method-assign]
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, and everything happen that was due."""
+        self.now += seconds
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def loop_clock() -> LoopClock:
+    return LoopClock()
 
 
 @pytest.fixture
@@ -130,11 +179,26 @@ def recogniser() -> FakeRecogniser:
     return FakeRecogniser()
 
 
+@pytest.fixture(scope="session")
+def new_ears() -> type[FakeEars]:
+    return FakeEars
+
+
+@pytest.fixture(scope="session")
+def new_recogniser() -> type[FakeRecogniser]:
+    return FakeRecogniser
+
+
 @pytest.fixture
 def voice() -> FakeVoice:
     return FakeVoice()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def new_voice() -> type[FakeVoice]:
+    return FakeVoice
+
+
+@pytest.fixture(scope="session")
 def new_brain() -> type[FakeBrain]:
     return FakeBrain

@@ -370,7 +370,7 @@ def test_sensitivities_set_thresholds_and_silence() -> None:
     high = activity_config(ActivityDetection())
     assert (high.start_threshold, high.end_threshold, high.silence_ms) == (0.5, 0.35, 500)
     low = activity_config(ActivityDetection(start_sensitivity="low", end_sensitivity="low"))
-    assert (low.start_threshold, low.end_threshold, low.silence_ms) == (0.7, 0.55, 800)
+    assert (low.start_threshold, low.end_threshold, low.silence_ms) == (0.7, 0.45, 800)
     assert low.prefix_padding_ms == high.prefix_padding_ms > 0
 
 

@@ -32,22 +32,23 @@ _logger = logging.getLogger(__name__)
 _BATCH: Final = 256  # some 5 ms; the model splits it as it likes
 _TICK: Final = 0.016
 _START_THRESHOLDS: Final = {"high": 0.5, "low": 0.7}
-_HYSTERESIS: Final = 0.15
+_HYSTERESIS: Final = {"high": 0.15, "low": 0.25}
 _SILENCE_MS: Final = {"high": 500, "low": 800}
 
 
 def activity_config(detection: ActivityDetection) -> ActivityConfig:
     """What a client's settings mean for the detector.
 
-    High start sensitivity takes a probability of 0.5 for speech, low 0.7; it ends 0.15 below. ``silence_ms`` and
-    ``prefix_padding_ms`` of the client hold exactly, rounded up to frames of 32 ms; without them a turn ends after
-    500 ms (high end sensitivity) or 800 ms (low), and the detector's own prefix padding holds.
+    High start sensitivity takes a probability of 0.5 for speech, low 0.7. High end sensitivity takes 0.15 less than
+    that for silence, low 0.25 less: faint speech is speech for longer. ``silence_ms`` and ``prefix_padding_ms`` of the
+    client hold exactly, rounded up to frames of 32 ms; without them a turn ends after 500 ms (high end sensitivity) or
+    800 ms (low), or later (:mod:`.endpointing`), and the detector's own prefix padding holds.
     """
     start = _START_THRESHOLDS[detection.start_sensitivity]
     silence, prefix = detection.silence_ms, detection.prefix_padding_ms
     return ActivityConfig(
         start_threshold=start,
-        end_threshold=round(start - _HYSTERESIS, 2),
+        end_threshold=round(start - _HYSTERESIS[detection.end_sensitivity], 2),
         prefix_padding_ms=ActivityConfig().prefix_padding_ms if prefix is None else prefix,
         silence_ms=_SILENCE_MS[detection.end_sensitivity] if silence is None else silence,
     )

@@ -1,4 +1,4 @@
-"""From microphone sound to final transcripts: activity detection, speculation and recognition of one session."""
+"""From microphone sound to transcripts: the activities of one session, when they end, and what was said in them."""
 
 import asyncio
 import logging
@@ -9,14 +9,18 @@ from antiphon.audio.activity import (
     ActivityDetector,
     SpeechEnded,
     SpeechEvent,
+    SpeechHeld,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    State,
 )
 from antiphon.audio.frames import FRAME_BYTES, FRAME_SAMPLES, RATE, frames_for
 from antiphon.audio.resample import Resampler
 from antiphon.engines.cascade.ears import Ears, activity_config
-from antiphon.engines.cascade.parts import Hypothesis, RecogniserBusy, Utterance
+from antiphon.engines.cascade.endpointing import EXTENSION_MS, patience
+from antiphon.engines.cascade.hearing import Hearing
+from antiphon.engines.cascade.parts import Utterance
 from antiphon.live.events import ActivityEnded, ActivityStarted, Audio, InputTranscript, ModelEvent
 from antiphon.live.setup import ActivityDetection
 
@@ -27,7 +31,14 @@ LEAD_IN_FRAMES = frames_for(320)
 
 
 class Listener:
-    """Listens to one session. Reports activities, and one final transcript for each, in order."""
+    """Listens to one session. Reports activities, and one final transcript for each, in order.
+
+    A silence that the client asked for ends a turn exactly. Where it asked for none, the usual one does, unless the
+    words say that the sentence goes on (:mod:`.endpointing`). What a pause says is known only when the words are; until
+    then it lasts, for as long as it might: no answer could begin without them anyway.
+
+    With ``interim`` the words so far are reported while the user speaks.
+    """
 
     def __init__(
         self,
@@ -35,20 +46,26 @@ class Listener:
         ears: Ears,
         new_utterance: Callable[[], Utterance],
         emit: Callable[[ModelEvent], None],
+        *,
+        language: str = "",
+        interim: bool = False,
     ) -> None:
         self._emit = emit
         self._new_utterance = new_utterance
+        self._language = language
+        self._patient = detection.automatic and detection.silence_ms is None
+        self._on_interim = self._report_interim if interim else None
         self._resampler = Resampler(RATE, RATE)
-        self._utterance: Utterance | None = None
-        self._final: asyncio.Task[Hypothesis] | None = None
-        self._pause: list[bytes] = []
-        self._ended: asyncio.Queue[tuple[Utterance, asyncio.Task[Hypothesis]]] = asyncio.Queue()
+        self._hearing: Hearing | None = None
+        self._over: asyncio.Queue[Hearing] = asyncio.Queue()
+        self._owed_finals = 0
         self._transcriber = asyncio.create_task(self._transcribe())
         self._detector = ActivityDetector(activity_config(detection))
         look_back = 2 * frames_for(self._detector.config.prefix_padding_ms)
         self._recent: deque[bytes] = deque(maxlen=max(LEAD_IN_FRAMES, look_back))
         self._fed_samples = 0
         self._flush_at: int | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._ear = ears.attach(self._on_frame, self._detector.skip) if detection.automatic else None
 
     def hear(self, audio: Audio) -> None:
@@ -59,19 +76,19 @@ class Listener:
         if self._ear is not None:
             self._fed_samples += len(pcm) // 2
             self._ear.feed(pcm)
-        elif self._utterance is not None:
-            self._utterance.feed(pcm)
+        elif self._hearing is not None:
+            self._hearing.feed(pcm)
 
     def begin(self) -> None:
         """The client says that the user begins to speak."""
-        self._utterance = self._new_utterance()
-        self._utterance.feed(bytes(LEAD_IN_FRAMES * FRAME_BYTES))
+        self._hearing = Hearing(self._new_utterance(), self._on_interim)
+        self._hearing.feed(bytes(LEAD_IN_FRAMES * FRAME_BYTES))
 
     def end(self) -> None:
         """The client says that the user is done."""
-        if self._utterance is not None:
-            self._utterance.feed(self._resampler.flush())
-            self._end_utterance(self._utterance)
+        if self._hearing is not None:
+            self._hearing.feed(self._resampler.flush())
+            self._end_hearing()
 
     def flush(self) -> None:
         """The microphone pauses: open speech ends where the sound does."""
@@ -89,26 +106,22 @@ class Listener:
             self._ear.close()
             if self._ear.dropped_ms:
                 log.warning("%d ms of input were dropped: more came than could be listened to", self._ear.dropped_ms)
+        self._forget_stall()
         self._transcriber.cancel()
         await asyncio.gather(self._transcriber, return_exceptions=True)
-        while not self._ended.empty():
-            await self._drop(*self._ended.get_nowait())
-        if self._utterance is not None:
-            await self._drop(self._utterance, self._final)
+        while not self._over.empty():
+            await self._over.get_nowait().aclose()
+        if self._hearing is not None:
+            await self._hearing.aclose()
 
     # --- frames and what they mean --------------------------------------------------------------------------
 
     def _on_frame(self, probability: float, frame: bytes) -> None:
         event = self._detector.feed(probability)
         self._recent.append(frame)
-        if self._utterance is not None:
-            # While a guess at the final transcript is being made, more sound would undo it.
-            if self._final is None:
-                self._utterance.feed(frame)
-            else:
-                self._pause.append(frame)
-        if event is not None:
-            self._on_speech(event)
+        if self._hearing is not None:
+            self._hearing.feed(frame)
+        self._on_speech(event)
         if self._flush_at is not None:
             self._flush_if_heard()
 
@@ -116,70 +129,88 @@ class Listener:
         if self._flush_at is None or self._detector.now < self._flush_at:
             return
         self._flush_at = None
-        event = self._detector.flush()
-        if event is not None:
-            self._on_speech(event)
+        self._on_speech(self._detector.flush())
 
-    def _on_speech(self, event: SpeechEvent) -> None:
+    def _on_speech(self, event: SpeechEvent | None) -> None:
         match event:
             case SpeechStarted(onset, decided):
-                self._start_utterance((decided - onset) // FRAME_SAMPLES)
+                self._begin_hearing((decided - onset) // FRAME_SAMPLES)
                 self._emit(ActivityStarted(onset / RATE))
             case SpeechPaused():
-                self._speculate()
+                self._on_pause()
+            case SpeechHeld():
+                self._await_sound()
             case SpeechResumed():
-                self._resume()
+                self._forget_stall()
+                if self._hearing is not None:
+                    self._hearing.go_on()
             case SpeechEnded(end, _):
+                self._forget_stall()
                 self._emit(ActivityEnded(end / RATE))
-                if self._utterance is not None:
-                    self._end_utterance(self._utterance)
+                self._end_hearing()
 
-    def _start_utterance(self, frames: int) -> None:
-        self._utterance = self._new_utterance()
+    def _begin_hearing(self, frames: int) -> None:
+        self._hearing = Hearing(self._new_utterance(), self._on_interim)
         wanted = max(frames, LEAD_IN_FRAMES)
         recent = b"".join(list(self._recent)[-wanted:])
-        self._utterance.feed(recent.rjust(wanted * FRAME_BYTES, b"\0"))
+        self._hearing.feed(recent.rjust(wanted * FRAME_BYTES, b"\0"))
 
-    def _speculate(self) -> None:
-        """Ask for the final transcript now: when the silence lasts, it is ready at the end of the turn."""
-        if self._utterance is not None:
-            self._final = asyncio.create_task(self._utterance.finish())
+    def _end_hearing(self) -> None:
+        hearing, self._hearing = self._hearing, None
+        if hearing is not None:
+            hearing.end()
+            self._owed_finals += 1
+            self._over.put_nowait(hearing)
 
-    def _resume(self) -> None:
-        """The guess was wrong. What was said meanwhile is heard now."""
-        if self._final is not None:
-            self._final.add_done_callback(_retrieve)
-        self._final = None
-        pause, self._pause = self._pause, []
-        if self._utterance is not None and pause:
-            self._utterance.feed(b"".join(pause))
+    # --- pauses: how long they may last ---------------------------------------------------------------------
 
-    def _end_utterance(self, utterance: Utterance) -> None:
-        final = self._final or asyncio.create_task(utterance.finish())
-        self._ended.put_nowait((utterance, final))
-        self._utterance, self._final, self._pause = None, None, []
+    def _on_pause(self) -> None:
+        if self._hearing is not None:
+            self._hearing.guess(self._on_words)
+        if self._patient:
+            self._detector.extend(EXTENSION_MS)
+
+    def _on_words(self, words: str | None) -> None:
+        """What was said before the pause is known: now it is clear how long the pause may last."""
+        if self._patient:
+            extension = 0 if words is None else patience(words, self._language)
+            self._on_speech(self._detector.extend(extension))
+
+    def _await_sound(self) -> None:
+        """The turn would be over but for its extension: a microphone that falls silent must not keep it open."""
+        loop = asyncio.get_running_loop()
+        self._stall = loop.call_later(EXTENSION_MS / 1000, self._on_stall, self._detector.now)
+
+    def _on_stall(self, heard_samples: int) -> None:
+        self._stall = None
+        if self._detector.state is not State.HELD:
+            return
+        if self._detector.now > heard_samples:
+            self._await_sound()
+        else:
+            self._on_speech(self._detector.flush())
+
+    def _forget_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    # --- transcripts ----------------------------------------------------------------------------------------
+
+    def _report_interim(self, words: str) -> bool:
+        # While the final of an activity before is owed, nobody could tell whose words these are.
+        if self._owed_finals:
+            return False
+        self._emit(InputTranscript(words, final=False))
+        return True
 
     async def _transcribe(self) -> None:
         """Report finals in the order of their activities."""
         while True:
-            utterance, final = await self._ended.get()
+            hearing = await self._over.get()
             try:
-                text = (await final).text
-            except RecogniserBusy as error:
-                log.warning("%s", error)
-                text = ""
+                words = await hearing.words()
+                self._owed_finals -= 1
+                self._emit(InputTranscript(words, final=True))
             finally:
-                await utterance.aclose()
-            self._emit(InputTranscript(text, final=True))
-
-    async def _drop(self, utterance: Utterance, final: "asyncio.Task[Hypothesis] | None") -> None:
-        if final is not None:
-            final.cancel()
-            await asyncio.gather(final, return_exceptions=True)
-        await utterance.aclose()
-
-
-def _retrieve(task: "asyncio.Task[Hypothesis]") -> None:
-    """Look at a result nobody wants, so that its failure is not reported as overlooked."""
-    if not task.cancelled():
-        task.exception()
+                await hearing.aclose()

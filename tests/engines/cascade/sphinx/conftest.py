@@ -36,6 +36,10 @@ def run(pipe):
             case {"sound": sound}:
                 heard.append(sound.decode())
                 pipe.send({"heard": len(sound)})
+            case {"partial": _} if "die" in phrases:
+                os._exit(3)
+            case {"partial": number}:
+                pipe.send({"text": " ".join([*phrases, *heard, "..."]), "partial": number})
             case {"finish": number}:
                 learnt = "learnt" if "long" in heard else ""
                 pipe.send({"text": " ".join([*phrases, *heard]), "finish": number, "mean": learnt})

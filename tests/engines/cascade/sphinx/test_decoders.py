@@ -106,6 +106,28 @@ def test_an_odd_byte_is_survived(decoders: Decoders, speak: Speak) -> None:
     assert decoders.read() == "stop"
 
 
+def test_glimpses_grow_and_change_nothing(decoders: Decoders, speak: Speak) -> None:
+    pcm = speak("turn on the lights in the kitchen")
+    whole, mean = recognise(decoders, pcm), decoders.mean
+    decoders.begin(HOME, mean)
+    glimpses = []
+    for number, frame in enumerate(frames(pcm)):
+        decoders.feed(frame)
+        if number % 8 == 7:
+            glimpses.append(decoders.glimpse())
+    assert decoders.read() == whole
+    seen = list(dict.fromkeys(filter(None, glimpses)))
+    assert len(seen) >= 3
+    assert any(words.startswith("turn on") and words != whole for words in seen)
+
+
+def test_there_is_no_glimpse_before_anything_is_decoded(decoders: Decoders, speak: Speak) -> None:
+    decoders.begin(HOME)
+    assert decoders.glimpse() == ""
+    decoders.feed(speak("stop")[:8_192])
+    assert decoders.glimpse() == ""
+
+
 @pytest.mark.parametrize("copies", [True, False])
 def test_an_early_reading_loses_nothing(
     decoders: Decoders, speak: Speak, copies: bool, monkeypatch: pytest.MonkeyPatch

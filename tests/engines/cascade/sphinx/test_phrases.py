@@ -79,7 +79,7 @@ def test_normalised_text_is_plain_words_and_stays_as_it_is(text: str) -> None:
 def test_everyday_phrases_have_no_open_slots() -> None:
     phrases = everyday()
     assert len(phrases) > 5_000
-    assert all(set("".join(words)) <= set("abcdefghijklmnopqrstuvwxyz'") for words, _ in phrases)
+    assert all(set("".join(words)) <= set("abcdefghijklmnopqrstuvwxyz'-") for words, _ in phrases)
     assert all(weight > 0 for _, weight in phrases)
 
 

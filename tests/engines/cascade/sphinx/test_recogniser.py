@@ -59,6 +59,44 @@ async def test_an_early_finish_loses_nothing(fake_worker: str) -> None:
         await utterance.aclose()
 
 
+async def test_words_are_known_while_more_are_said(fake_worker: str) -> None:
+    async with running(fake_worker) as recogniser:
+        utterance = speaking(recogniser, "one")
+        assert (await utterance.partial()).text == "one ..."
+        utterance.feed(b"two")
+        assert (await utterance.partial()).text == "one two ..."
+        assert (await utterance.finish()).text == "one two"
+        await utterance.aclose()
+        assert (await utterance.partial()).text == ""
+
+
+async def test_who_waits_in_line_has_no_words_yet(fake_worker: str) -> None:
+    async with running(fake_worker) as recogniser:
+        busy, waiting = speaking(recogniser, "a"), speaking(recogniser, "b")
+        assert (await waiting.partial()).text == ""
+        assert (await recogniser.utterance(NONE).partial()).text == ""
+        await busy.aclose()
+        assert (await waiting.partial()).text == "b ..."
+        await waiting.aclose()
+
+
+async def test_a_recogniser_lost_over_a_partial_leaves_it_empty(fake_worker: str) -> None:
+    async with running(fake_worker) as recogniser:
+        utterance = speaking(recogniser, "one", context=RecognitionContext(("die",)))
+        assert (await utterance.partial()).text == ""
+        assert (await utterance.finish()).text == "die one"
+        await utterance.aclose()
+
+
+async def test_closing_answers_who_waits_for_a_partial(fake_worker: str) -> None:
+    async with running(fake_worker) as recogniser:
+        utterance = speaking(recogniser, "one")
+        partial = asyncio.create_task(utterance.partial())
+        await asyncio.sleep(0)
+        await utterance.aclose()
+        assert (await partial).text == ""
+
+
 async def test_an_utterance_without_sound_needs_no_recogniser(fake_worker: str) -> None:
     async with running(fake_worker) as recogniser:
         busy = speaking(recogniser, "one")

@@ -13,11 +13,13 @@ async def test_the_child_answers_in_order(speak: Callable[[str], bytes]) -> None
     worker.send({"prepare": ["turn on the lights"]})
     worker.send({"begin": ["turn on the lights"], "mean": ""})
     worker.send({"sound": pcm})
+    worker.send({"partial": 6})
     worker.send({"finish": 7})
     worker.send({"end": True})
     worker.send({"begin": [], "mean": ""})
     worker.send({"finish": 8})
     assert await worker.receive() == {"heard": len(pcm)}
+    assert await worker.receive() == {"text": "", "partial": 6}, "the mean is not measured yet, so nothing is decoded"
     assert await worker.receive() == {"text": "stop", "finish": 7, "mean": ""}
     assert await worker.receive() == {"text": "", "finish": 8, "mean": ""}
     await worker.aclose()

@@ -139,6 +139,14 @@ class Decoders:
             self.mean = self.readings[0][2]
         return " ".join([*self._said, *_better(self.readings)])
 
+    def glimpse(self) -> str:
+        """The words made out so far, as the decoders have them while they go on: quick, and not yet the best reading.
+
+        Sound that waits for the cepstral mean to be measured is not in it.
+        """
+        readings = [_reading(decoder) for decoder in self._pair] if self._listening else []
+        return " ".join([*self._said, *(_better(readings) if readings else [])])
+
     def end(self) -> None:
         """The utterance is over."""
         if self._listening:
@@ -227,6 +235,10 @@ def _start(decoder: Decoder) -> None:
 
 def _conclude(decoder: Decoder) -> Reading:
     decoder.end_utt()
+    return _reading(decoder)
+
+
+def _reading(decoder: Decoder) -> Reading:
     hypothesis = decoder.hyp()
     mean = decoder.get_cmn()
     return (plain(hypothesis.hypstr), hypothesis.best_score, mean) if hypothesis else ("", 0.0, mean)

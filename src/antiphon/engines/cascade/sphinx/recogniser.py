@@ -50,6 +50,8 @@ class _Child:
                     self._behind_bytes -= size
                 case {"text": text, "finish": number, "mean": mean} if self.utterance is not None:
                     self.utterance.answer(number, text, mean)
+                case {"text": text, "partial": number} if self.utterance is not None:
+                    self.utterance.answer_partial(number, text)
                 case {"error": text}:
                     log.error("a recogniser failed: %s", text)
         self.ready = False

@@ -68,6 +68,7 @@ class SphinxUtterance:
         self._closed = False
         self._failure: Exception | None = None
         self._awaited: dict[int, asyncio.Future[str]] = {}
+        self._partials: dict[int, asyncio.Future[str]] = {}
 
     def feed(self, pcm: bytes) -> None:
         """Take more sound. The first asks for a recogniser; sound for which there is no room is lost, and counted."""
@@ -99,6 +100,18 @@ class SphinxUtterance:
         finally:
             self._awaited.pop(number, None)
 
+    async def partial(self) -> Hypothesis:
+        """The words so far; empty while no recogniser listens. One that is lost on the way leaves it empty, too."""
+        if self._listener is None:
+            return Hypothesis("")
+        number = next(_numbers)
+        answer = self._partials[number] = asyncio.get_running_loop().create_future()
+        self._listener.send({"partial": number})
+        try:
+            return Hypothesis(await answer)
+        finally:
+            self._partials.pop(number, None)
+
     async def aclose(self) -> None:
         """Give the recogniser back; who still waits for a reading gets an empty one."""
         if not self._closed:
@@ -123,9 +136,17 @@ class SphinxUtterance:
         if awaited is not None and not awaited.done():
             awaited.set_result(text)
 
+    def answer_partial(self, number: int, text: str) -> None:
+        """The words so far arrived."""
+        awaited = self._partials.get(number)
+        if awaited is not None and not awaited.done():
+            awaited.set_result(text)
+
     def lose(self) -> None:
         """The listener is gone; another may follow."""
         self._listener = None
+        for number in list(self._partials):
+            self.answer_partial(number, "")
 
     def fail(self, error: Exception) -> None:
         """There will be no listener."""
@@ -138,7 +159,7 @@ class SphinxUtterance:
     def abandon(self) -> None:
         """Nothing more will be heard: every reading is empty."""
         self._closed = True
-        self._listener = None
+        self.lose()
         self._forget()
         for number in list(self._awaited):
             self.answer(number, "")

@@ -2,7 +2,7 @@
 
 Messages from the server, in order: ``prepare`` (phrases to load a model for), ``begin`` (phrases, and the cepstral
 ``mean`` if known), ``sound`` (PCM, answered by ``heard`` and its size), ``finish`` (answered by ``text`` and the
-``mean`` learnt), ``end``.
+``mean`` learnt), ``partial`` (answered by the ``text`` so far), ``end``.
 """
 
 from typing import Any
@@ -32,6 +32,8 @@ def _perform(request: dict[str, Any], decoders: Any, pipe: Pipe) -> None:
             pipe.send({"heard": len(pcm)})
         case {"finish": number}:
             pipe.send({"text": decoders.read(), "finish": number, "mean": decoders.mean})
+        case {"partial": number}:
+            pipe.send({"text": decoders.glimpse(), "partial": number})
         case {"end": _}:
             decoders.end()
         case {"begin": phrases, "mean": mean}:
