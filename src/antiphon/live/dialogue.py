@@ -112,10 +112,11 @@ class Dialogue:
     @property
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to do, unless something else happens first."""
-        deadlines = [self.calls.deadline, self._hold_until, self._filler_at]
-        if self.model.state is Model.PLAYING:
-            deadlines.append(self._generation.clock.ends)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        deadline = self._generation.clock.ends if self.model.state is Model.PLAYING else None
+        for other in (self.calls.deadline, self._hold_until, self._filler_at):
+            if other is not None and (deadline is None or other < deadline):
+                deadline = other
+        return deadline
 
     def tick(self, now: float) -> None:
         """Time passed."""

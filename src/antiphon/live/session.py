@@ -107,9 +107,12 @@ class Session:
             return None
         if state is not Connection.OPEN:
             return self._began + self.policy.setup_timeout
-        idle = self._last_message + self.policy.idle_timeout
-        others = (self.dialogue.deadline, self._limits.deadline, self._drain_deadline)
-        return min([idle, *(deadline for deadline in others if deadline is not None)])
+        # Asked for after every message: no lists, no generators.
+        deadline = self._last_message + self.policy.idle_timeout
+        for other in (self.dialogue.deadline, self._limits.deadline, self._drain_deadline):
+            if other is not None and other < deadline:
+                deadline = other
+        return deadline
 
     def receive(self, event: Event, now: float) -> list[Effect]:
         """What to do about ``event``, which happened at ``now``. Nothing happens after the session is closed."""
@@ -117,7 +120,8 @@ class Session:
             return []
         try:
             _HANDLERS[type(event)](self, event, now)
-            if self._dialogue is not None and self._dialogue.idle:
+            dialogue = self._dialogue
+            if dialogue is not None and (self._drain_deadline or self._saved_number != dialogue.next_number):
                 self._settle(now)
         except Refusal as refusal:
             self._close(refusal.code, str(refusal), now)
@@ -284,11 +288,11 @@ class Session:
 
     def _settle(self, now: float) -> None:
         """Do what waits for the end of a turn."""
-        if self.connection.state is not Connection.OPEN:
+        if self.connection.state is not Connection.OPEN or not self.dialogue.idle:
             return
         if self._drain_deadline is not None:
             self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
-        elif self._saved_number != self.dialogue.next_number and self.dialogue.settled:
+        elif self.dialogue.settled:
             self._save(now)
 
     def _save(self, now: float) -> None:
@@ -352,7 +356,7 @@ class Session:
             raise Refusal(f"{field}.data", reason, "send an even number of bytes")
         self.input_seconds += len(pcm) / (2 * rate)
         # Outside a manual activity there is no turn that the sound could belong to.
-        if self.dialogue.user.state is User.ACTIVE or self._detects_activity:
+        if self._detects_activity or self.dialogue.user.state is User.ACTIVE:
             self._effects.append(Tell(engine.Audio(pcm, rate)))
 
     def _on_media(self, blob: client.Blob, field: str, now: float) -> None:

@@ -47,7 +47,9 @@ class ToolLedger:
     @property
     def deadline(self) -> float | None:
         """When the next call expires."""
-        return min((pending.deadline for pending in self._pending.values()), default=None)
+        if not self._pending:
+            return None
+        return min(pending.deadline for pending in self._pending.values())
 
     def unique(self, call_id: str) -> str:
         """``call_id``, or one like it if a call of the session has it already or it is empty."""

@@ -109,13 +109,21 @@ class LiveDoor:
             raise Refusal("origin", f"{origin[:60]} is not allowed", "see allowed_origins", CloseCode.POLICY)
 
     async def _read(self, call: Call, route: Route, receive: Receive) -> None:
-        """Hand the client's frames to the call until the connection is closed, by either side."""
+        """Hand the client's frames to the call, in order, until the connection is closed, by either side."""
         while (event := await receive())["type"] != "websocket.disconnect":
-            if not call.session.closed:
-                await self._take(call, route, event.get("text") or event.get("bytes") or b"")
+            if call.session.closed:
+                continue
+            message = self._decode(call, route, event.get("text") or event.get("bytes") or b"")
+            if message is None or call.session.closed:
+                continue
+            if isinstance(message, RealtimeInput) and message.video is None and not message.media_chunks:
+                # Nearly all messages: sound. There is nothing to wait for.
+                call.receive(message)
+            else:
+                await self._take(call, message)
 
-    async def _take(self, call: Call, route: Route, frame: Frame) -> None:
-        """Hand one frame to the call. The next waits, so that messages stay in order."""
+    def _decode(self, call: Call, route: Route, frame: Frame) -> ClientMessage | None:
+        """The message in a frame; None if it was refused."""
         try:
             if (size := _size(frame)) > self._max_message_bytes:
                 reason = f"{size} bytes exceed the {self._max_message_bytes} of this server"
@@ -123,23 +131,26 @@ class LiveDoor:
             message, ignored = decode_client(frame)
             if isinstance(message, Setup):
                 _settle(route, message)
-            event = await self._look(call, message)
         except Refusal as refusal:
             call.receive(Refused(refusal))
-            return
+            return None
         if ignored:
             call.receive(Unread(ignored))
-        if isinstance(event, Setup):
-            await call.begin(event)
-        else:
-            call.receive(event)
-
-    async def _look(self, call: Call, message: ClientMessage) -> ClientMessage | FrameSkipped:
-        """See that the images of a message are whole; a frame that would be dropped is not worth it."""
-        if _is_frame(message) and not call.wants_frame:
-            return FrameSkipped()
-        await self._pictures.check(message)
         return message
+
+    async def _take(self, call: Call, message: ClientMessage) -> None:
+        """Hand over a message that something must be looked up for, or looked at. The next one waits."""
+        if isinstance(message, Setup):
+            await call.begin(message)
+        elif _is_frame(message) and not call.wants_frame:
+            call.receive(FrameSkipped())
+        else:
+            try:
+                await self._pictures.check(message)
+            except Refusal as refusal:
+                call.receive(Refused(refusal))
+            else:
+                call.receive(message)
 
     async def _write(self, call: Call, route: Route, send: Send, scope: Scope) -> None:
         """Write what the call sends until it hangs up, the client leaves or stops reading."""
