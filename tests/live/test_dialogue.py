@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.live import events as engine
 from antiphon.live.grounding import GroundedSearch, Source
-from antiphon.live.inputs import Unread
+from antiphon.live.inputs import ClientLeft, Unread
 from antiphon.live.policy import Policy
 from antiphon.live.setup import Tool
 from antiphon.wire.gemini.server import ActivityType, VadSignal, VoiceActivity
@@ -164,6 +164,13 @@ class TestRecord:
         assert "setup.colour" in record.ignored
         assert (record.close_code, record.close_reason.partition(":")[0]) == (1007, "realtimeInput.audio.mimeType")
         assert (record.turns, record.usage) == (1, driver.session.usage)
+
+    def test_a_turn_that_the_end_cut_counts(self, driver: Any) -> None:
+        driver.open().text("hi")
+        driver.event(engine.Speech(1, SECOND))
+        driver.event(ClientLeft())
+        record = driver.session.record(driver.now)
+        assert (record.turns, record.usage.response.audio) == (1, 25)
 
     def test_it_is_bounded(self, driver: Any) -> None:
         driver.open()

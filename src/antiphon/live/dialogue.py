@@ -134,6 +134,7 @@ class Dialogue:
         if not self.idle:
             self._record(self._generation.clock.heard(now))
             self._charge()
+            self.next_number = self._generation.number + 1
         self.calls.cancel(tuple(self.calls.pending))
 
     # --- what the user does ---------------------------------------------------------------------------------

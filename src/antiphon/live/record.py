@@ -6,7 +6,9 @@ from antiphon.live.tokens import Usage
 
 
 class Record(Struct, frozen=True):
-    """One session from its setup to its close. Times are seconds since it began.
+    """One connection of a session from its setup to its close. Times are seconds since it began.
+
+    ``turns`` and ``usage`` are those of the session so far, earlier connections included.
 
     ``ignored`` names every field that the client set in vain, ``notes`` everything else the log was told, each once
     and at most 100 of them.
