@@ -214,3 +214,14 @@ def test_an_id_that_comes_again_is_another_call(calling: Any) -> None:
     calling.event(engine.ToolCalls(2, (FunctionCall("a", "f", {}),)))
     sent = [call.id for message in calling.messages if message.tool_call for call in message.tool_call.function_calls]
     assert sent == ["a", "a-2"]
+
+
+def test_one_that_expires_before_the_model_talks_on_is_its_result(new_driver: Any, names: Any) -> None:
+    driver = new_driver(Policy(filler_delay=5.0, background_tool_timeout=2.0, voice_activity=False))
+    driver.open(model="gemini-3.8-live", tools=TOOLS)
+    driver.text("Do f.")
+    driver.event(engine.ToolCalls(1, (FunctionCall("a", "f", {}),)))
+    driver.effects.clear()
+    driver.later(10)
+    assert names(driver.effects) == ["note", "tool_call_cancellation", "tell ToolResults"]
+    assert driver.told[-1].results == (result({"error": "no answer within 2 s"}),)

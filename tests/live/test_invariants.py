@@ -76,6 +76,7 @@ class Walk(RuleBasedStateMachine):
         self.paused: set[int] = set()
         self.saving: list[Snapshot] = []
         self.speaking = self.opening = self.is_open = self.stuck = False
+        self.declared = True
         self.awaited = 0
         self.offset = 0.0
         self.sent_seconds: dict[int, float] = {}
@@ -100,6 +101,7 @@ class Walk(RuleBasedStateMachine):
             video_cap=st.just(400.0),
             tool_timeout=st.just(20.0),
             background_tool_timeout=st.just(40.0),
+            filler_delay=st.sampled_from([0.0, 0.3, 50.0]),
             idle_timeout=st.just(300.0),
             messages_per_second=st.just(50.0),
         ),
@@ -140,6 +142,8 @@ class Walk(RuleBasedStateMachine):
         member, value = CLIENT[name]
         if self.manual or not name.startswith("activity"):
             self.client(member, value)
+            # A function that is not declared any more blocks.
+            self.declared &= name != "clear"
 
     @rule(
         data=st.data(),
@@ -222,7 +226,7 @@ class Walk(RuleBasedStateMachine):
         calls = tuple(FunctionCall(f"c{self.calls_made + n}", name, {}) for n, name in enumerate(names))
         self.calls_made += len(calls)
         self.called = dict.fromkeys((call.id for call in calls), number)
-        self.called_in_background = {call.id for call in calls if call.name == "g"}
+        self.called_in_background = {call.id for call in calls if call.name == "g" and self.declared}
         self.step(engine.ToolCalls(number, calls))
 
     # --- what happens often, and rarely by chance ---

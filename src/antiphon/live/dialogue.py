@@ -515,7 +515,7 @@ class Dialogue:
         seconds = policy.tool_timeout if pending.blocking else policy.background_tool_timeout
         error = {"error": f"no answer within {seconds:g} s"}
         result = FunctionResult(pending.call.id, pending.call.name, error)
-        if pending.blocking:
+        if self._is_waited_for(result.id):
             self._generation.answer(result)
         else:
             self._untold.append(result)
