@@ -22,6 +22,7 @@ from antiphon.live.policy import Policy
 from antiphon.live.setup import Setup
 from antiphon.server.config import Config
 from antiphon.server.running import Server
+from antiphon.store.database import Database
 
 MODEL = "models/gemini-3.8-live"
 PATH = "/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
@@ -205,6 +206,15 @@ def kinds_fixture() -> Callable[[list[dict[str, Any]]], list[str]]:
 
 
 Serve = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database of the test's own."""
+    database = Database(tmp_path / "store.sqlite")
+    await database.open()
+    yield database
+    await database.aclose()
 
 
 @pytest.fixture

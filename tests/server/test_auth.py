@@ -1,7 +1,6 @@
 """Credentials in every place that clients put them; keys open everything, tokens one method."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -87,14 +86,6 @@ class TestKeys:
             Keys(("one", "two")).owner(wrong)
         assert refused.value.code == 1007
         assert wrong not in ("é",) or "é" not in str(refused.value)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "store.sqlite")
-    await database.open()
-    yield database
-    await database.aclose()
 
 
 class World:

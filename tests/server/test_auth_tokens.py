@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,14 +23,6 @@ MODEL = "models/gemini-3.8-live"
 def at(seconds: float) -> str:
     """A moment ``seconds`` from now, as SDKs write it."""
     return datetime.fromtimestamp(NOW + seconds, UTC).isoformat()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "store.sqlite")
-    await database.open()
-    yield database
-    await database.aclose()
 
 
 class Door:
