@@ -10,7 +10,7 @@ from antiphon.calls.clock import Clock, Timer
 from antiphon.calls.memory import Keeping, Memory
 from antiphon.calls.outbox import Hangup, Outbox
 from antiphon.engines.base import Conversation, Engine, EngineUnavailable
-from antiphon.live.effects import Charge, Close, Note, Open, Save, Send, SendSpeech, Tell
+from antiphon.live.effects import Charge, Close, Note, Open, Save, Send, SendSpeech, Spend, Tell
 from antiphon.live.events import Failure, Interrupt, ModelEvent
 from antiphon.live.inputs import Begin, EngineOpened, Evicted, Refused, Saved, Tick
 from antiphon.live.policy import Policy
@@ -93,6 +93,7 @@ class Call:
             Tell: self._tell,
             Open: lambda effect: self._start(self._converse(effect.setup)),
             Charge: self._charge,
+            Spend: self._spend,
             Save: self._save,
             Note: lambda effect: log.warning("%s: %s", self.id, effect.text),
             Close: self._close,
@@ -184,6 +185,9 @@ class Call:
             effect.usage.prompt.total,
             effect.usage.response.total,
         )
+
+    def _spend(self, effect: Spend) -> None:
+        log.info("%s: generation %d spent more at %s", self.id, effect.generation, effect.upstream.provider)
 
     def _save(self, effect: Save) -> None:
         task = asyncio.get_running_loop().create_task(self._keep(effect.snapshot))

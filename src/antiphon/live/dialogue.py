@@ -23,7 +23,7 @@ from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.backchannel import is_backchannel
 from antiphon.live.context import Context, turn_tokens
-from antiphon.live.effects import Charge, Effect, Note, Send, SendSpeech, Tell
+from antiphon.live.effects import Charge, Effect, Note, Send, SendSpeech, Spend, Tell
 from antiphon.live.generation import Generation
 from antiphon.live.grounding import metadata
 from antiphon.live.history import RUNNING, FunctionCall, FunctionResult, Picture, Turn, Words
@@ -372,6 +372,13 @@ class Dialogue:
             self._generation.searched(0 if event.repeated else len(event.grounding.queries))
             self._send(server_content=server.ServerContent(grounding_metadata=metadata(event.grounding)))
 
+    def used(self, event: engine.Used, now: float) -> None:
+        """An upstream told what it used; of a generation that was charged already, it is charged on top."""
+        if not self.idle and event.generation == self._generation.number:
+            self._generation.upstream.append(event.upstream)
+        else:
+            self._out.append(Spend(event.generation, event.upstream))
+
     def complete(self, event: engine.GenerationComplete, now: float) -> None:
         """The model made all it wanted to say."""
         if not self._is_current(event.generation):
@@ -601,7 +608,7 @@ class Dialogue:
     def _charge(self) -> None:
         usage = self._generation.usage
         self.usage += usage
-        self._out.append(Charge(self._generation.number, usage))
+        self._out.append(Charge(self._generation.number, usage, tuple(self._generation.upstream)))
 
     # --- small things ---------------------------------------------------------------------------------------
 

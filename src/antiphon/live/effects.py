@@ -5,7 +5,7 @@ from msgspec import Struct
 from antiphon.live.events import UserEvent
 from antiphon.live.setup import Setup
 from antiphon.live.snapshot import Snapshot
-from antiphon.live.tokens import Usage
+from antiphon.live.tokens import UpstreamUsage, Usage
 from antiphon.wire.gemini.server import ServerMessage
 
 
@@ -35,10 +35,22 @@ class Tell(Struct, frozen=True, gc=False):
 
 
 class Charge(Struct, frozen=True):
-    """A generation ended, and this is what it used. Once per generation."""
+    """A generation ended, and this is what it used. Once per generation.
+
+    ``usage`` is what the client is told, ``upstream`` what the engine's own upstreams were used for; none where
+    everything ran on the owner's hardware.
+    """
 
     generation: int
     usage: Usage
+    upstream: tuple[UpstreamUsage, ...] = ()
+
+
+class Spend(Struct, frozen=True):
+    """An upstream told what it was used for only after the generation had been charged: it was interrupted."""
+
+    generation: int
+    upstream: UpstreamUsage
 
 
 class Close(Struct, frozen=True):
@@ -63,4 +75,4 @@ class Note(Struct, frozen=True):
     text: str
 
 
-Effect = Send | SendSpeech | Open | Tell | Charge | Save | Close | Note
+Effect = Send | SendSpeech | Open | Tell | Charge | Spend | Save | Close | Note

@@ -10,6 +10,7 @@ from msgspec import Struct
 from antiphon.live.grounding import GroundedSearch
 from antiphon.live.history import FunctionCall, FunctionResult, History
 from antiphon.live.setup import Setup
+from antiphon.live.tokens import UpstreamUsage
 
 OUTPUT_RATE = 24_000
 """Samples per second of all model speech on the wire (mono, 16-bit little-endian)."""
@@ -178,6 +179,16 @@ class GenerationComplete(Struct, frozen=True):
     reason: str = ""
 
 
+class Used(Struct, frozen=True):
+    """An upstream of the engine told what it used for ``generation``; several add up.
+
+    May come after the generation was interrupted, until the next one begins: what was made until then is paid for.
+    """
+
+    generation: int
+    upstream: UpstreamUsage
+
+
 class Failure(Struct, frozen=True):
     """The engine cannot go on: the session closes with ``code`` and ``reason``.
 
@@ -199,5 +210,6 @@ ModelEvent = (
     | ToolCalls
     | Grounding
     | GenerationComplete
+    | Used
     | Failure
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from antiphon.live.events import OUTPUT_RATE, OutputTranscript
 from antiphon.live.history import FunctionCall, FunctionResult, Part, Turn, Words
 from antiphon.live.playback import PlaybackClock
-from antiphon.live.tokens import Tokens, Usage, audio_tokens, text_tokens
+from antiphon.live.tokens import Tokens, UpstreamUsage, Usage, audio_tokens, text_tokens
 
 BYTES_PER_SECOND = OUTPUT_RATE * 2
 CANCELLED = {"error": "cancelled: the user interrupted"}
@@ -48,6 +48,7 @@ class Generation:
         self.waiting = False
         self.reason = ""
         self.cut_short = False
+        self.upstream: list[UpstreamUsage] = []
         self._prompt = prompt
         self._tool_prompt = Tokens()
         self._segments = [_Segment(0.0)]

@@ -485,5 +485,6 @@ _HANDLERS: dict[type, Callable[[Session, Any, float], None]] = {
     engine.ToolCalls: _dialogue(Dialogue.call),
     engine.Grounding: _dialogue(Dialogue.ground),
     engine.GenerationComplete: _dialogue(Dialogue.complete),
+    engine.Used: _dialogue(Dialogue.used),
     engine.Failure: Session._on_failure,
 }

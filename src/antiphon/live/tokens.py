@@ -63,7 +63,8 @@ class Usage(Struct, frozen=True):
     """What one generation used: ``prompt`` is the whole context, read again; ``response`` what was made.
 
     ``tool_prompt`` is what function results added to the prompt within the generation, ``thoughts`` what the model
-    thought, ``searches`` how many queries it searched for.
+    thought, ``searches`` how many queries it searched for. ``cached`` is the part of ``prompt`` that an upstream says it
+    read from its cache; it is counted in ``prompt`` too.
     """
 
     prompt: Tokens = Tokens()
@@ -71,6 +72,7 @@ class Usage(Struct, frozen=True):
     tool_prompt: Tokens = Tokens()
     thoughts: int = 0
     searches: int = 0
+    cached: Tokens = Tokens()
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -79,6 +81,7 @@ class Usage(Struct, frozen=True):
             self.tool_prompt + other.tool_prompt,
             self.thoughts + other.thoughts,
             self.searches + other.searches,
+            self.cached + other.cached,
         )
 
     @property
@@ -98,6 +101,21 @@ class Usage(Struct, frozen=True):
             response_tokens_details=self.response.details(),
             tool_use_prompt_tokens_details=self.tool_prompt.details(),
         )
+
+
+class UpstreamUsage(Struct, frozen=True):
+    """What a hosted or local model that answers for an engine says it used: what its owner really pays for.
+
+    ``provider`` and ``model`` are its names in the price list (``google``, ``openai``, ...); an empty ``provider`` runs on
+    the owner's hardware. ``seconds`` is for what is priced by the second. ``estimated``: the upstream did not say, and
+    this is counted here.
+    """
+
+    provider: str
+    model: str
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    estimated: bool = False
 
 
 def text_tokens(characters: int) -> int:
