@@ -5,7 +5,11 @@ from typing import Protocol
 
 from antiphon.live.abilities import Abilities
 from antiphon.live.events import ModelEvent, UserEvent
+from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
+
+NOTHING = Seed()
+"""A conversation that begins at the beginning."""
 
 
 class Conversation(Protocol):
@@ -37,8 +41,8 @@ class Engine(Protocol):
             EngineUnavailable: something is missing; the message says what and how to get it.
         """
 
-    async def open(self, setup: Setup) -> Conversation:
-        """Begin a conversation.
+    async def open(self, setup: Setup, seed: Seed = NOTHING) -> Conversation:
+        """Begin a conversation, ready to take events; ``seed`` is what was said in others before it.
 
         Raises:
             EngineUnavailable: the engine cannot take this conversation now.

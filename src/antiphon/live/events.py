@@ -3,12 +3,16 @@
 Every answer is a *generation* with a number that only grows. A user event that may start or stop one says the
 number, a model event says which generation it belongs to, and whatever carries an old number is dropped: that is
 the whole of barge-in.
+
+Engines that take turns (:class:`~antiphon.live.abilities.Abilities`) are told no :class:`Respond` and no
+:class:`Continue`: they get :class:`Content`, number their generations upwards from the seed's, and tell
+:class:`GenerationStarted`, :class:`Interrupted` and, where they pace the user's ear, :class:`TurnComplete`.
 """
 
 from msgspec import Struct
 
 from antiphon.live.grounding import GroundedSearch
-from antiphon.live.history import FunctionCall, FunctionResult, History
+from antiphon.live.history import FunctionCall, FunctionResult, History, Turn
 from antiphon.live.setup import Setup
 from antiphon.live.tokens import UpstreamUsage
 
@@ -45,6 +49,20 @@ class StreamEnd(Struct, frozen=True):
     """The microphone paused: what was heard so far is a complete utterance."""
 
 
+class Content(Struct, frozen=True):
+    """Turns that the client wrote, for an engine that takes turns; ``complete`` asks for an answer.
+
+    ``realtime`` text was typed amid the realtime input. ``frame`` is the client's own message in the Gemini dialect,
+    where a relay of that dialect may pass it on as it is, else empty. Function calls and results may be among the
+    turns when they come from an engine that had the call before.
+    """
+
+    turns: tuple[Turn, ...]
+    complete: bool
+    realtime: bool = False
+    frame: bytes = b""
+
+
 class Respond(Struct, frozen=True):
     """Answer ``history``, which ends with the user's turn, as ``generation``."""
 
@@ -62,12 +80,15 @@ class ToolResults(Struct, frozen=True):
     generation: int
     results: tuple[FunctionResult, ...]
     history: History
+    frame: bytes = b""
+    """The client's own message, where it may be passed on as it is (engines that take turns only)."""
 
 
 class Interrupt(Struct, frozen=True):
-    """Stop: every generation numbered below ``generation`` is dead."""
+    """Stop: every generation numbered below ``generation`` is dead; ``heard`` seconds of the last were heard."""
 
     generation: int
+    heard: float = 0.0
 
 
 class Continue(Struct, frozen=True):
@@ -90,7 +111,17 @@ class Update(Struct, frozen=True):
 
 
 UserEvent = (
-    Audio | Image | ActivityStart | ActivityEnd | StreamEnd | Respond | ToolResults | Interrupt | Continue | Update
+    Audio
+    | Image
+    | ActivityStart
+    | ActivityEnd
+    | StreamEnd
+    | Content
+    | Respond
+    | ToolResults
+    | Interrupt
+    | Continue
+    | Update
 )
 
 
@@ -121,6 +152,58 @@ class InputTranscript(Struct, frozen=True):
 
     text: str
     final: bool
+
+
+class UserWords(Struct, frozen=True):
+    """More words of the user's present turn, from an engine that takes turns; fragments join verbatim.
+
+    They may come late, after the answer began. ``finished``: the last of this utterance.
+    """
+
+    text: str
+    finished: bool = False
+
+
+class GenerationStarted(Struct, frozen=True):
+    """An engine that takes turns begins to answer, as ``generation``: one more than its last."""
+
+    generation: int
+
+
+class Interrupted(Struct, frozen=True):
+    """An engine that takes turns stopped this answer because the user spoke or wrote. Nothing of it follows.
+
+    Only its :class:`TurnComplete`, from engines that pace.
+    """
+
+    generation: int
+
+
+class TurnComplete(Struct, frozen=True):
+    """The turn is over in the user's ear, says an engine that paces; after :class:`GenerationComplete` or
+    :class:`Interrupted`.
+
+    ``reason`` and ``waiting`` as in :class:`GenerationComplete`.
+    """
+
+    generation: int
+    reason: str = ""
+    waiting: bool = False
+
+
+class CallsCancelled(Struct, frozen=True):
+    """An engine that takes turns no longer wants the answers to these calls, which it named so itself."""
+
+    generation: int
+    ids: tuple[str, ...]
+
+
+class RelayedSpeech(Struct, frozen=True, gc=False):
+    """A frame of the Gemini dialect that holds ``seconds`` of model speech and nothing else, to be passed on unread."""
+
+    generation: int
+    frame: bytes
+    seconds: float
 
 
 class Speech(Struct, frozen=True, gc=False):
@@ -189,6 +272,18 @@ class Used(Struct, frozen=True):
     upstream: UpstreamUsage
 
 
+class Lost(Struct, frozen=True):
+    """The engine's conversation is gone, through no fault of the client's: another one may take the call over.
+
+    ``reason`` is for the client where nobody takes over; ``detail`` is for the log only and must hold no secrets.
+    ``retry``: another conversation of the same engine may do better.
+    """
+
+    reason: str
+    detail: str = ""
+    retry: bool = True
+
+
 class Failure(Struct, frozen=True):
     """The engine cannot go on: the session closes with ``code`` and ``reason``.
 
@@ -200,10 +295,28 @@ class Failure(Struct, frozen=True):
     detail: str = ""
 
 
+class Relayed(Struct, frozen=True):
+    """A frame of the Gemini dialect and everything it says, in order.
+
+    The session takes the events as if they came alone. If the client may know all of what it would tell of them, it
+    sends the frame itself, as it is; otherwise what remains is written anew.
+    """
+
+    frame: bytes
+    events: "tuple[ModelEvent, ...]"
+
+
 ModelEvent = (
     ActivityStarted
     | ActivityEnded
     | InputTranscript
+    | UserWords
+    | GenerationStarted
+    | Interrupted
+    | TurnComplete
+    | CallsCancelled
+    | RelayedSpeech
+    | Relayed
     | Speech
     | OutputTranscript
     | ModelText
@@ -211,5 +324,6 @@ ModelEvent = (
     | Grounding
     | GenerationComplete
     | Used
+    | Lost
     | Failure
 )

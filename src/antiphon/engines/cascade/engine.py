@@ -5,11 +5,12 @@ import logging
 
 from antiphon.audio.frames import VadUnavailable
 from antiphon.audio.vad import load_vad
-from antiphon.engines.base import Conversation, EngineUnavailable
+from antiphon.engines.base import NOTHING, Conversation, EngineUnavailable
 from antiphon.engines.cascade.conversation import CascadeConversation
 from antiphon.engines.cascade.ears import Ears
 from antiphon.engines.cascade.parts import Brain, Recogniser, Search, Voice
 from antiphon.live.abilities import Abilities
+from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 
 log = logging.getLogger("antiphon.cascade")
@@ -54,7 +55,7 @@ class CascadeEngine:
         self._ears = Ears(loaded.vad)
         await asyncio.gather(*(part.start() for part in self._own_parts))
 
-    async def open(self, setup: Setup) -> Conversation:
+    async def open(self, setup: Setup, seed: Seed = NOTHING) -> Conversation:
         """Begin a conversation; the words it is about are made known to the recogniser."""
         if self._ears is None:
             raise EngineUnavailable("the engine has not been started")
