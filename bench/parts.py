@@ -43,7 +43,9 @@ class DeafRecogniser:
     async def start(self) -> None:
         """Nothing to load."""
 
-    def context(self, system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str]) -> RecognitionContext:
+    def context(
+        self, system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str], language: str = ""
+    ) -> RecognitionContext:
         """No context."""
         return RecognitionContext()
 

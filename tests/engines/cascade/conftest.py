@@ -59,6 +59,8 @@ class FakeUtterance:
         self.gate = asyncio.Event()
         self.gate.set()
         self.busy = False
+        self.failure: Exception | None = None
+        self.used: Any = None
         self.text: str | None = None
         self.partials: list[str] = []
         self.looks = 0
@@ -72,7 +74,9 @@ class FakeUtterance:
         await self.gate.wait()
         if self.busy:
             raise RecogniserBusy("all busy")
-        return Hypothesis(text)
+        if self.failure is not None:
+            raise self.failure
+        return Hypothesis(text, self.used)
 
     async def partial(self) -> Hypothesis:
         self.looks += 1
@@ -90,8 +94,10 @@ class FakeRecogniser:
         self.utterances: list[FakeUtterance] = []
         self.contexts: list[RecognitionContext | None] = []
 
-    def context(self, instruction: str, tools: Iterable[Any], phrases: Iterable[str]) -> RecognitionContext:
-        return RecognitionContext((instruction, *(tool.name for tool in tools), *phrases))
+    def context(
+        self, instruction: str, tools: Iterable[Any], phrases: Iterable[str], language: str = ""
+    ) -> RecognitionContext:
+        return RecognitionContext((instruction, *(tool.name for tool in tools), *phrases), language)
 
     def utterance(self, context: RecognitionContext | None = None) -> FakeUtterance:
         self.contexts.append(context)

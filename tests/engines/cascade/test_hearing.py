@@ -7,6 +7,8 @@ import pytest
 
 from antiphon.audio.frames import FRAME_BYTES
 from antiphon.engines.cascade.hearing import INTERIM_BYTES, Hearing
+from antiphon.engines.cascade.parts import RecogniserFailed
+from antiphon.live.tokens import UpstreamUsage
 
 FRAME = bytes(FRAME_BYTES)
 
@@ -120,3 +122,34 @@ async def test_closing_ends_every_task(utterance: Any) -> None:
     await hearing.aclose()
     await hearing.aclose()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_an_upstream_was_used_for_is_told_even_when_its_words_are_not_wanted(utterance: Any) -> None:
+    told: list[UpstreamUsage] = []
+    utterance.used = UpstreamUsage("openai", "whisper-1", seconds=2.0)
+    hearing = Hearing(utterance, None, told.append)
+    hearing.feed(FRAME)
+    hearing.guess(lambda _: None)
+    await settle()
+    hearing.go_on()
+    hearing.end()
+    await hearing.words()
+    assert told == [utterance.used] * 2
+    await hearing.aclose()
+
+
+async def test_a_look_that_fails_is_no_failure(utterance: Any) -> None:
+    async def fail() -> Any:
+        utterance.looks += 1
+        raise RecogniserFailed("out of order")
+
+    utterance.partial = fail
+    hearing, words = Hearing(utterance, lambda _: True), []
+    for _ in range(2):
+        hearing.feed(bytes(INTERIM_BYTES))
+        await settle()
+    hearing.guess(words.append)
+    await settle()
+    assert utterance.looks == 2
+    assert words == ["16 frames"]
+    await hearing.aclose()

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from antiphon.audio.frames import FRAME_BYTES, FRAME_SAMPLES, frames_for
 from antiphon.engines.cascade.endpointing import EXTENSION_MS
-from antiphon.engines.cascade.listening import Listener
-from antiphon.live.events import ActivityEnded, ActivityStarted, Audio, InputTranscript
+from antiphon.engines.cascade.listening import MOST_FAILURES, Listener
+from antiphon.engines.cascade.parts import RecogniserFailed
+from antiphon.live.events import ActivityEnded, ActivityStarted, Audio, Failure, InputTranscript, Used
 from antiphon.live.setup import ActivityDetection
+from antiphon.live.tokens import UpstreamUsage
 
 VOICED, SILENT = bytes([90]) * FRAME_BYTES, bytes(FRAME_BYTES)
 
@@ -409,3 +411,37 @@ async def test_manual_activity_has_interim_words_too(ears: Any, recogniser: Any)
         await room.settle()
     assert room.transcripts == [("turn", False), ("turn on", False)]
     await room.listener.aclose()
+
+
+async def test_what_recognising_used_is_reported_before_the_words(room: Room) -> None:
+    await room.say("hello")
+    used = room.recogniser.utterances[0].used = UpstreamUsage("openai", "whisper-1", seconds=1.5)
+    await room.keep_silent(15)
+    assert Used(0, used) in room.events
+    assert room.events.index(Used(0, used)) < room.events.index(InputTranscript("hello", final=True))
+
+
+async def fail_to_read(room: Room, frames: int = 10) -> None:
+    room.hear((VOICED, frames))
+    room.recogniser.utterances[-1].failure = RecogniserFailed("the endpoint answered with status 500")
+    await room.keep_silent(15)
+
+
+async def test_an_utterance_that_cannot_be_read_has_an_empty_final(room: Room) -> None:
+    await fail_to_read(room)
+    await room.say("hello")
+    await room.keep_silent(15)
+    assert room.transcripts == [("", True), ("hello", True)]
+
+
+async def test_a_recogniser_that_fails_again_and_again_ends_the_session(room: Room) -> None:
+    for _ in range(MOST_FAILURES - 1):
+        await fail_to_read(room)
+    await room.say("hello")
+    await room.keep_silent(15)
+    for _ in range(MOST_FAILURES - 1):
+        await fail_to_read(room)
+    assert not [event for event in room.events if isinstance(event, Failure)]
+    await fail_to_read(room)
+    (failure,) = [event for event in room.events if isinstance(event, Failure)]
+    assert "status 500" in failure.detail

@@ -153,5 +153,5 @@ class CascadeConversation:
     def _update(self, setup: Setup) -> None:
         """Answer with another setup from now on; the recogniser learns what it is about, and keeps what it learnt."""
         self._setup = setup
-        context = self._recogniser.context(setup.system_instruction, setup.tools, self._brain.phrases())
-        self._context = replace(self._context, phrases=context.phrases)
+        context = self._recogniser.context(setup.system_instruction, setup.tools, self._brain.phrases(), setup.language)
+        self._context = replace(self._context, phrases=context.phrases, language=context.language)

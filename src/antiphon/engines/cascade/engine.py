@@ -59,7 +59,7 @@ class CascadeEngine:
         """Begin a conversation; the words it is about are made known to the recogniser."""
         if self._ears is None:
             raise EngineUnavailable("the engine has not been started")
-        context = self.recogniser.context(setup.system_instruction, setup.tools, self.brain.phrases())
+        context = self.recogniser.context(setup.system_instruction, setup.tools, self.brain.phrases(), setup.language)
         return CascadeConversation(
             setup, self._ears, self.recogniser, self.brain, self.voice, context, search=self.search
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from antiphon.audio.frames import FRAME_BYTES
-from antiphon.engines.cascade.parts import Hypothesis, RecogniserBusy, Utterance
+from antiphon.engines.cascade.parts import Hypothesis, RecogniserBusy, RecogniserFailed, Utterance
+from antiphon.live.tokens import UpstreamUsage
 
 log = logging.getLogger("antiphon.cascade")
 
@@ -20,12 +21,18 @@ class Hearing:
     """Feeds an utterance.
 
     ``on_interim``, where there is one, is given the words so far whenever they changed since it last took them; it says
-    whether it does.
+    whether it does. ``on_used`` is told what an upstream was used for, whether or not anybody wants its words any more.
     """
 
-    def __init__(self, utterance: Utterance, on_interim: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        utterance: Utterance,
+        on_interim: Callable[[str], bool] | None = None,
+        on_used: Callable[[UpstreamUsage], None] | None = None,
+    ) -> None:
         self._utterance = utterance
         self._on_interim = on_interim
+        self._on_used = on_used
         self._guess: asyncio.Task[Hypothesis] | None = None
         self._look: asyncio.Task[None] | None = None
         self._pause: list[bytes] = []
@@ -52,7 +59,7 @@ class Hearing:
         ``on_words`` takes them once they are known, unless the activity went on or ended before; None if there are none
         to be had.
         """
-        self._guess = self._start(self._utterance.finish())
+        self._guess = self._start(self._finish())
         self._guess.add_done_callback(lambda guess: self._on_guessed(guess, on_words))
 
     def go_on(self) -> None:
@@ -70,10 +77,14 @@ class Hearing:
         if self._look is not None:
             self._look.cancel()
         if self._guess is None:
-            self._guess = self._start(self._utterance.finish())
+            self._guess = self._start(self._finish())
 
     async def words(self) -> str:
-        """The final words, when the activity is over; empty where no recogniser became free."""
+        """The final words, when the activity is over; empty where no recogniser became free.
+
+        Raises:
+            RecogniserFailed: the recogniser has no answer.
+        """
         assert self._guess is not None
         try:
             return (await self._guess).text
@@ -108,9 +119,19 @@ class Hearing:
         self._show(words or "")
         on_words(words)
 
+    async def _finish(self) -> Hypothesis:
+        return self._charged(await self._utterance.finish())
+
+    def _charged(self, hypothesis: Hypothesis) -> Hypothesis:
+        if hypothesis.used is not None and self._on_used is not None:
+            self._on_used(hypothesis.used)
+        return hypothesis
+
     async def _look_at_words(self) -> None:
         try:
-            words = (await self._utterance.partial()).text
+            words = self._charged(await self._utterance.partial()).text
+        except RecogniserFailed:  # the final words will say so, if they fail too
+            return
         finally:
             self._look = None
         if self._guess is None:

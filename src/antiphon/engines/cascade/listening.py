@@ -20,14 +20,18 @@ from antiphon.audio.resample import Resampler
 from antiphon.engines.cascade.ears import Ears, activity_config
 from antiphon.engines.cascade.endpointing import EXTENSION_MS, patience
 from antiphon.engines.cascade.hearing import Hearing
-from antiphon.engines.cascade.parts import Utterance
-from antiphon.live.events import ActivityEnded, ActivityStarted, Audio, InputTranscript, ModelEvent
+from antiphon.engines.cascade.parts import RecogniserFailed, Utterance
+from antiphon.live.events import ActivityEnded, ActivityStarted, Audio, Failure, InputTranscript, ModelEvent, Used
 from antiphon.live.setup import ActivityDetection
+from antiphon.live.tokens import UpstreamUsage
 
 log = logging.getLogger("antiphon.cascade")
 
 LEAD_IN_FRAMES = frames_for(320)
 """Sound before the onset that a recogniser needs to settle on the first words; silence, where there was none."""
+
+MOST_FAILURES = 3
+"""Utterances in a row that a recogniser may fail to read before the session ends: a caller must not talk to a wall."""
 
 
 class Listener:
@@ -59,6 +63,7 @@ class Listener:
         self._hearing: Hearing | None = None
         self._over: asyncio.Queue[Hearing] = asyncio.Queue()
         self._owed_finals = 0
+        self._failures = 0
         self._transcriber = asyncio.create_task(self._transcribe())
         self._detector = ActivityDetector(activity_config(detection))
         look_back = 2 * frames_for(self._detector.config.prefix_padding_ms)
@@ -81,7 +86,7 @@ class Listener:
 
     def begin(self) -> None:
         """The client says that the user begins to speak."""
-        self._hearing = Hearing(self._new_utterance(), self._on_interim)
+        self._hearing = self._new_hearing()
         self._hearing.feed(bytes(LEAD_IN_FRAMES * FRAME_BYTES))
 
     def end(self) -> None:
@@ -149,8 +154,11 @@ class Listener:
                 self._emit(ActivityEnded(end / RATE))
                 self._end_hearing()
 
+    def _new_hearing(self) -> Hearing:
+        return Hearing(self._new_utterance(), self._on_interim, self._report_used)
+
     def _begin_hearing(self, frames: int) -> None:
-        self._hearing = Hearing(self._new_utterance(), self._on_interim)
+        self._hearing = self._new_hearing()
         wanted = max(frames, LEAD_IN_FRAMES)
         recent = b"".join(list(self._recent)[-wanted:])
         self._hearing.feed(recent.rjust(wanted * FRAME_BYTES, b"\0"))
@@ -204,13 +212,32 @@ class Listener:
         self._emit(InputTranscript(words, final=False))
         return True
 
+    def _report_used(self, used: UpstreamUsage) -> None:
+        # Nothing is being answered yet: no generation has this number, so it is charged by itself.
+        self._emit(Used(0, used))
+
     async def _transcribe(self) -> None:
         """Report finals in the order of their activities."""
         while True:
             hearing = await self._over.get()
             try:
-                words = await hearing.words()
+                words = await self._final_words(hearing)
                 self._owed_finals -= 1
                 self._emit(InputTranscript(words, final=True))
             finally:
                 await hearing.aclose()
+
+    async def _final_words(self, hearing: Hearing) -> str:
+        try:
+            words = await hearing.words()
+        except RecogniserFailed as error:
+            self._on_failure(error)
+            return ""
+        self._failures = 0
+        return words
+
+    def _on_failure(self, error: RecogniserFailed) -> None:
+        log.warning("an utterance could not be read: %s", error)
+        self._failures += 1
+        if self._failures >= MOST_FAILURES:
+            self._emit(Failure("the recogniser fails again and again", detail=str(error)))

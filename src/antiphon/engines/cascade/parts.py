@@ -10,15 +10,20 @@ from msgspec import Struct
 from antiphon.live.grounding import GroundedSearch
 from antiphon.live.history import FunctionCall, History
 from antiphon.live.setup import Thinking, Tool
+from antiphon.live.tokens import UpstreamUsage
 
 INPUT_RATE = 16_000
 """Samples per second of the audio a recogniser takes (mono, 16-bit little-endian)."""
 
 
 class Hypothesis(Struct, frozen=True):
-    """A recogniser's reading of an utterance; ``text`` is plain words, empty when nothing was heard."""
+    """A recogniser's reading of an utterance; ``text`` is plain words, empty when nothing was heard.
+
+    ``used`` is what an upstream was used for since the last reading that told it, this one and abandoned ones included.
+    """
 
     text: str
+    used: UpstreamUsage | None = None
 
 
 class Utterance(Protocol):
@@ -35,6 +40,7 @@ class Utterance(Protocol):
 
         Raises:
             RecogniserBusy: no recogniser became free within the stated bound.
+            RecogniserFailed: the recogniser has no answer; the message says why.
         """
         ...
 
@@ -55,8 +61,13 @@ class Recogniser(Protocol):
     async def start(self) -> None:
         """Load and warm the models. Raises EngineUnavailable with the remedy."""
 
-    def context(self, system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str]) -> RecognitionContext:
-        """What a session is about, made once when it opens: models for it may be prepared in the background."""
+    def context(
+        self, system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str], language: str = ""
+    ) -> RecognitionContext:
+        """What a session is about, made once when it opens: models for it may be prepared in the background.
+
+        ``language`` is the BCP-47 tag that the session's setup names, empty where it names none.
+        """
         ...
 
     def utterance(self, context: RecognitionContext) -> Utterance:
@@ -68,13 +79,25 @@ class Recogniser(Protocol):
 
 
 class RecognitionContext(Struct, frozen=True):
-    """What an application says about the words to expect: its instruction, its tools, phrases of a script."""
+    """What an application says about the words to expect: its instruction, its tools, phrases of a script.
+
+    ``language`` is the BCP-47 tag they will be spoken in, empty where nobody said.
+    """
 
     phrases: tuple[str, ...] = ()
+    language: str = ""
 
 
 class RecogniserBusy(Exception):
     """All recognisers were busy for longer than the stated bound; the message names bound and remedy."""
+
+
+class RecogniserFailed(Exception):
+    """A recogniser could not read an utterance; the message says why and what to do, without secrets."""
+
+
+class VoiceFailed(Exception):
+    """A voice could not speak a text; the message says why and what to do, without secrets."""
 
 
 class Prompt(Struct, frozen=True):
@@ -178,10 +201,14 @@ class SpokenWord(Struct, frozen=True):
 
 
 class SpeechChunk(Struct, frozen=True, gc=False):
-    """Sound at 24 kHz, mono, 16-bit little-endian, and the words that begin in it."""
+    """Sound at 24 kHz, mono, 16-bit little-endian, and the words that begin in it.
+
+    ``used`` is what an upstream was used for, told once in a speech; a chunk that tells it may have no sound.
+    """
 
     pcm: bytes
     words: tuple[SpokenWord, ...] = ()
+    used: UpstreamUsage | None = None
 
 
 class Voice(Protocol):
@@ -191,7 +218,11 @@ class Voice(Protocol):
         """Load and warm. Raises EngineUnavailable with the remedy."""
 
     def speak(self, text: str, voice: str = "", language: str = "") -> AsyncGenerator[SpeechChunk, None]:
-        """Speak one sentence or clause; closing the iterator early stops the synthesis at once."""
+        """Speak one sentence or clause; closing the iterator early stops the synthesis at once.
+
+        Raises:
+            VoiceFailed: the voice has no sound for it; the message says why.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -138,13 +138,14 @@ class SphinxRecogniser:
         self._serve_line()
 
     def context(
-        self, system_instruction: str, tools: Sequence[Tool] = (), phrases: Sequence[str] = ()
+        self, system_instruction: str, tools: Sequence[Tool] = (), phrases: Sequence[str] = (), language: str = ""
     ) -> SphinxContext:
         """What an application lets one expect its users to say, for one session; a model is being prepared.
 
-        The context also remembers what the session's microphone sounds like: give each session its own.
+        The context also remembers what the session's microphone sounds like: give each session its own. Whatever the
+        ``language``, US English is heard.
         """
-        context = SphinxContext(context_phrases(system_instruction, tools, phrases).phrases)
+        context = SphinxContext(context_phrases(system_instruction, tools, phrases).phrases, language)
         self.prepare(context)
         return context
 
