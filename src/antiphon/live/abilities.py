@@ -11,10 +11,10 @@ class Abilities(Struct, frozen=True):
     (:class:`~antiphon.live.events.Continue`). ``searches`` ones answer ``googleSearch`` with grounding. ``thinks`` ones
     have a use for the client's thinking settings.
 
-    ``takes_turns`` engines decide themselves when to answer and when they are interrupted: they get the client's content
-    as it comes and tell when a generation starts. All others answer when they are told to. ``paces`` ones say as well
-    when a turn is over in the user's ear (:class:`~antiphon.live.events.TurnComplete`). ``relays`` ones can pass the
-    client's own frames on.
+    ``takes_turns`` engines decide themselves when to answer and when they are interrupted: they get the client's
+    content as it comes and tell when a generation starts. All others answer when they are told to. ``paces`` ones say
+    as well when a turn is over in the user's ear (:class:`~antiphon.live.events.TurnComplete`). ``relays`` ones can
+    pass the client's own frames on.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from antiphon.live.events import UserEvent
+from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 from antiphon.live.snapshot import Snapshot
 from antiphon.live.tokens import UpstreamUsage, Usage
@@ -22,9 +23,35 @@ class SendSpeech(Struct, frozen=True, gc=False):
     pcm: bytes
 
 
-class Open(Struct, frozen=True):
-    """Open the engine's conversation, and report :class:`~antiphon.live.inputs.EngineOpened`."""
+class SendFrame(Struct, frozen=True, gc=False):
+    """Send this frame of the Gemini dialect as it is. With a ``generation`` it holds speech, and is dropped with it."""
 
+    generation: int
+    frame: bytes
+
+
+class Open(Struct, frozen=True):
+    """Open an engine's conversation, and report :class:`~antiphon.live.inputs.EngineOpened`.
+
+    ``replay_from``: what the user said from this second of the input on, the engine before did not hear to the end.
+    """
+
+    setup: Setup
+    seed: Seed = Seed()
+    replay_from: float | None = None
+
+
+class Abandon(Struct, frozen=True):
+    """The engine's conversation is good for nothing any more; report :class:`~antiphon.live.inputs.EngineLost`."""
+
+    reason: str
+
+
+class Announce(Struct, frozen=True):
+    """Close the engine's conversation, and say ``text`` as ``generation`` with a voice of the server's own."""
+
+    generation: int
+    text: str
     setup: Setup
 
 
@@ -75,4 +102,4 @@ class Note(Struct, frozen=True):
     text: str
 
 
-Effect = Send | SendSpeech | Open | Tell | Charge | Spend | Save | Close | Note
+Effect = Send | SendSpeech | SendFrame | Open | Abandon | Announce | Tell | Charge | Spend | Save | Close | Note

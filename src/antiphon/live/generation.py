@@ -14,10 +14,11 @@ CANCELLED = {"error": "cancelled: the user interrupted"}
 class _Segment:
     """What was said up to function calls, the calls and their results. ``begins`` in seconds of the answer."""
 
-    __slots__ = ("begins", "calls", "results", "spoken", "written")
+    __slots__ = ("begins", "calls", "results", "spoken", "told", "written")
 
     def __init__(self, begins: float) -> None:
         self.begins = begins
+        self.told = False
         self.spoken: list[OutputTranscript] = []
         self.written: list[str] = []
         self.calls: dict[str, FunctionCall] = {}
@@ -48,6 +49,7 @@ class Generation:
         self.waiting = False
         self.reason = ""
         self.cut_short = False
+        self.told_complete = False
         self.upstream: list[UpstreamUsage] = []
         self._prompt = prompt
         self._tool_prompt = Tokens()
@@ -56,6 +58,21 @@ class Generation:
         self._transcribed = transcribed
         self._thought_characters = 0
         self._searches = 0
+
+    @property
+    def pristine(self) -> bool:
+        """Whether the client was told nothing yet of what the model makes now, after its last calls if it made any."""
+        return not self._segments[-1].told
+
+    @property
+    def called_functions(self) -> bool:
+        """Whether the model called functions to make this answer."""
+        return any(segment.calls for segment in self._segments)
+
+    @property
+    def last_calls(self) -> frozenset[str]:
+        """Ids of the calls that were made last."""
+        return frozenset(self._segments[-1].calls)
 
     @property
     def unanswered(self) -> list[str]:
@@ -81,7 +98,12 @@ class Generation:
 
     def speech(self, pcm: bytes, now: float) -> None:
         """Model speech was sent."""
-        self.clock.send(len(pcm) / BYTES_PER_SECOND, now)
+        self.spoke_for(len(pcm) / BYTES_PER_SECOND, now)
+
+    def spoke_for(self, seconds: float, now: float) -> None:
+        """So much speech was sent."""
+        self.clock.send(seconds, now)
+        self._segments[-1].told = True
 
     def spoke(self, fragment: OutputTranscript) -> None:
         """Words of the speech became known."""
@@ -90,6 +112,7 @@ class Generation:
     def wrote(self, text: str) -> None:
         """Text of a text answer was sent."""
         self._segments[-1].written.append(text)
+        self._segments[-1].told = True
         self._characters += len(text)
 
     def transcribed(self, text: str) -> None:
@@ -106,7 +129,8 @@ class Generation:
 
     def called(self, calls: tuple[FunctionCall, ...]) -> None:
         """Functions were called."""
-        self._segments[-1].calls = {call.id: call for call in calls}
+        self._segments[-1].calls |= {call.id: call for call in calls}
+        self._segments[-1].told = True
         self._characters += sum(len(call.name) + len(repr(call.args)) for call in calls)
 
     def answer(self, result: FunctionResult) -> None:

@@ -2,21 +2,26 @@
 
 from msgspec import Struct
 
+from antiphon.live.abilities import Abilities
 from antiphon.live.snapshot import Snapshot
 from antiphon.wire.gemini import client
-from antiphon.wire.refusal import Refusal
+from antiphon.wire.gemini.dialect import Dialect
+from antiphon.wire.refusal import CloseCode, Refusal
 
 
 class Begin(Struct, frozen=True):
     """The client's setup, after the server looked up what it refers to.
 
     ``snapshot`` is what its resumption handle stands for. ``expires_in`` is how many seconds its credential has left,
-    None for no end.
+    None for no end. ``abilities`` are those of the engine that will answer, where they depend on the setup, and
+    ``dialect`` is what the client reads.
     """
 
     setup: client.Setup
     snapshot: Snapshot | None = None
     expires_in: float | None = None
+    abilities: Abilities | None = None
+    dialect: Dialect = "gemini"
 
 
 class Saved(Struct, frozen=True):
@@ -34,7 +39,18 @@ class Evicted(Struct, frozen=True):
 
 
 class EngineOpened(Struct, frozen=True):
-    """The engine's conversation is open."""
+    """The engine's conversation is open: the first, or that of the engine that takes over.
+
+    ``abilities`` are None for those that the session knows already.
+    """
+
+    abilities: Abilities | None = None
+
+
+class EngineLost(Struct, frozen=True):
+    """The engine's conversation is gone, and another one may take over."""
+
+    reason: str
 
 
 class Refused(Struct, frozen=True):
@@ -63,8 +79,33 @@ class Drain(Struct, frozen=True):
     seconds: float
 
 
+class Dismiss(Struct, frozen=True):
+    """The session has to end: finish the turn within ``patience`` seconds, say ``farewell``, close.
+
+    The farewell is said by a voice of the server's own and costs nothing; empty for none.
+    """
+
+    reason: str
+    farewell: str = ""
+    code: int = CloseCode.POLICY
+    patience: float = 10.0
+
+
 class Tick(Struct, frozen=True):
     """Time passed; sent when :attr:`Session.deadline` is reached."""
 
 
-Input = Begin | Saved | Evicted | EngineOpened | Refused | Unread | FrameSkipped | ClientLeft | Drain | Tick
+Input = (
+    Begin
+    | Saved
+    | Evicted
+    | EngineOpened
+    | EngineLost
+    | Refused
+    | Unread
+    | FrameSkipped
+    | ClientLeft
+    | Drain
+    | Dismiss
+    | Tick
+)

@@ -1,10 +1,14 @@
 """Every state of a conversation and every way from one to another, in one place.
 
-Three machines run side by side; what one does to another is written in :mod:`antiphon.live.session`.
+Four machines run side by side; what one does to another is written in :mod:`antiphon.live.session`.
 
 Connection
     A session awaits its setup, then an engine is opened for it, then it is open until it is closed. Nothing but the
     setup is acted on before the session is open; early messages wait.
+
+Line
+    The engine is there, or is not: not yet, or not any more until another one takes over. Nothing is told to it then
+    but what the user says and shows, which whoever opens the next one keeps.
 
 User
     The user is active from the onset of speech (or ``activityStart``) to its end. A final transcript is awaited for
@@ -13,7 +17,8 @@ User
 Model
     A generation begins with a number that only grows. It calls functions and waits for all of them, or completes; a
     complete one is still playing in the user's ear until the audio clock says that it ended. An interruption ends a
-    generation wherever it is. Each ends with one ``turnComplete``.
+    generation wherever it is. Each ends with one ``turnComplete``. An engine that paces says when; between its word
+    that it was interrupted and that the turn is over, the generation is interrupted.
 """
 
 from collections.abc import Mapping
@@ -30,6 +35,13 @@ class Connection(Enum):
     CLOSED = auto()
 
 
+class Line(Enum):
+    """Whether an engine is there."""
+
+    DOWN = auto()
+    UP = auto()
+
+
 class User(Enum):
     """Whether the user speaks."""
 
@@ -44,6 +56,7 @@ class Model(Enum):
     GENERATING = auto()
     AWAITING_TOOLS = auto()
     PLAYING = auto()
+    INTERRUPTED = auto()
 
 
 class Trigger(Enum):
@@ -60,6 +73,8 @@ class Trigger(Enum):
     COMPLETE = auto()
     PLAYED = auto()
     INTERRUPT = auto()
+    CUT = auto()
+    ENGINE_LOST = auto()
 
 
 CONNECTION = {
@@ -68,6 +83,11 @@ CONNECTION = {
     (Connection.AWAITING_SETUP, Trigger.CLOSE): Connection.CLOSED,
     (Connection.OPENING, Trigger.CLOSE): Connection.CLOSED,
     (Connection.OPEN, Trigger.CLOSE): Connection.CLOSED,
+}
+
+LINE = {
+    (Line.DOWN, Trigger.ENGINE_OPENED): Line.UP,
+    (Line.UP, Trigger.ENGINE_LOST): Line.DOWN,
 }
 
 USER = {
@@ -84,6 +104,11 @@ MODEL = {
     (Model.GENERATING, Trigger.INTERRUPT): Model.IDLE,
     (Model.AWAITING_TOOLS, Trigger.INTERRUPT): Model.IDLE,
     (Model.PLAYING, Trigger.INTERRUPT): Model.IDLE,
+    (Model.GENERATING, Trigger.CUT): Model.INTERRUPTED,
+    (Model.AWAITING_TOOLS, Trigger.CUT): Model.INTERRUPTED,
+    (Model.PLAYING, Trigger.CUT): Model.INTERRUPTED,
+    (Model.INTERRUPTED, Trigger.PLAYED): Model.IDLE,
+    (Model.INTERRUPTED, Trigger.INTERRUPT): Model.IDLE,
 }
 
 State = TypeVar("State", bound=Enum)

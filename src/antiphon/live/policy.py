@@ -19,6 +19,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     ``resume_false_interruptions`` goes on with an answer that was interrupted by no more than a cough or an "mm-hm".
     ``interruption_delay`` is how long the user must speak before an answer is interrupted.
 
+    An engine of which nothing is heard for ``stall_timeout`` in the middle of an answer is given up for another one; 0
+    for never.
+
     With ``session_caps`` sessions end as the hosted service ends them, after a ``goAway``: ``audio_cap`` seconds with
     audio only, ``video_cap`` with pictures (neither with compression), and ``connection_cap`` for one connection; 0
     is what the model's profile says. ``go_away_lead`` is how long before the end it is announced.
@@ -29,6 +32,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     tool_timeout: float = 60.0
     background_tool_timeout: float = 600.0
     filler_delay: float = 0.3
+    stall_timeout: float = 30.0
     pace_turns: bool = True
     strict: bool = False
     resume_false_interruptions: bool = True
@@ -53,6 +57,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
-        for name in ("filler_delay", "interruption_delay", "audio_cap", "video_cap", "connection_cap", "go_away_lead"):
+        for name in (
+            *("filler_delay", "stall_timeout", "interruption_delay"),
+            *("audio_cap", "video_cap", "connection_cap", "go_away_lead"),
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must not be negative")

@@ -10,18 +10,22 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from antiphon.live import agreement
 from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.context import Context
 from antiphon.live.dialogue import Dialogue
-from antiphon.live.effects import Close, Effect, Note, Open, Save, Send, Tell
+from antiphon.live.effects import Close, Effect, Note, Open, Save, Send, SendFrame, SendSpeech, Tell
+from antiphon.live.following import Following
 from antiphon.live.history import Picture
 from antiphon.live.inputs import (
     Begin,
     ClientLeft,
+    Dismiss,
     Drain,
+    EngineLost,
     EngineOpened,
     Evicted,
     FrameSkipped,
@@ -31,8 +35,9 @@ from antiphon.live.inputs import (
     Tick,
     Unread,
 )
+from antiphon.live.leading import Leading
 from antiphon.live.limits import Limits
-from antiphon.live.machine import CONNECTION, Connection, Machine, Trigger, User
+from antiphon.live.machine import CONNECTION, Connection, Line, Machine, Trigger, User
 from antiphon.live.policy import Policy
 from antiphon.live.record import Record
 from antiphon.live.setup import Setup
@@ -47,6 +52,8 @@ MAX_REMEMBERED = 100
 
 Event = client.Message | engine.ModelEvent | Input
 
+_TELLS = (Send, SendSpeech)
+
 
 class Session:
     """One conversation, from its first message to its close. Times are seconds of any steady clock."""
@@ -55,13 +62,16 @@ class Session:
         self.policy = policy
         self.id = session_id
         self.connection = Machine(CONNECTION, Connection.AWAITING_SETUP)
-        self.input_seconds = 0.0
         self._abilities = abilities or Abilities("engine")
         self._began = self._last_message = now
         self._effects: list[Effect] = []
         self._early: list[client.Message] = []
         self._allowance = 10 * policy.messages_per_second
         self._drain_deadline: float | None = None
+        self._dismissal: Dismiss | None = None
+        self._farewell_said = False
+        self._frame = b""
+        self._engines: dict[str, None] = {}
         self._resumed: Snapshot | None = None
         self._messages = 0
         self._saved_number = 0
@@ -95,6 +105,11 @@ class Session:
         return self._dialogue.usage if self._dialogue else Usage()
 
     @property
+    def input_seconds(self) -> float:
+        """How much sound the client sent, in seconds, counted in samples."""
+        return self._dialogue.input_seconds if self._dialogue else 0.0
+
+    @property
     def closed(self) -> bool:
         """Whether the session ended."""
         return self.connection.state is Connection.CLOSED
@@ -114,14 +129,18 @@ class Session:
                 deadline = other
         return deadline
 
-    def receive(self, event: Event, now: float) -> list[Effect]:
-        """What to do about ``event``, which happened at ``now``. Nothing happens after the session is closed."""
+    def receive(self, event: Event, now: float, frame: bytes = b"") -> list[Effect]:
+        """What to do about ``event``, which happened at ``now``. Nothing happens after the session is closed.
+
+        ``frame`` is the client's message as it came, for engines that can pass it on.
+        """
         if self.closed:
             return []
+        self._frame = frame
         try:
             _HANDLERS[type(event)](self, event, now)
             dialogue = self._dialogue
-            if dialogue is not None and (self._drain_deadline or self._saved_number != dialogue.next_number):
+            if dialogue is not None and (dialogue.draining or self._saved_number != dialogue.next_number):
                 self._settle(now)
         except Refusal as refusal:
             self._close(refusal.code, str(refusal), now)
@@ -143,10 +162,10 @@ class Session:
         Raises:
             Refusal: there can be no such session.
         """
-        setup, ignored = agreement.agree(begin.setup, self.policy, self._abilities)
+        setup, ignored = agreement.agree(begin.setup, self.policy, begin.abilities or self._abilities)
         if begin.snapshot is not None and setup.profile.id != begin.snapshot.model:
             raise Refusal("setup.model", "cannot change on resumption", f"use models/{begin.snapshot.model}")
-        return setup, ignored
+        return replace(setup, dialect=begin.dialect), ignored
 
     def record(self, now: float) -> Record:
         """What is remembered of the session; complete once it is closed."""
@@ -155,7 +174,7 @@ class Session:
         return Record(
             session_id=self.id,
             model=dialogue.setup.profile.id if dialogue else "",
-            engine=self._abilities.name,
+            engine=", ".join(self._engines) or self._abilities.name,
             seconds=now - self._began,
             turns=dialogue.next_number - 1 if dialogue else 0,
             usage=self.usage,
@@ -182,22 +201,45 @@ class Session:
             self.id, self._resumed = snapshot.session_id, snapshot
         self.connection.move(Trigger.SETUP)
         self._last_message = now
-        self._dialogue = Dialogue(setup, self.policy, self._abilities, self._effects, snapshot)
+        self._abilities = begin.abilities or self._abilities
+        kind = Following if self._abilities.takes_turns else Leading
+        self._dialogue = kind(setup, self.policy, self._abilities, self._effects, snapshot)
         elapsed = snapshot.seconds if snapshot else 0.0
         self._limits = Limits(self.policy, setup, self._began, elapsed, begin.expires_in)
         if snapshot is not None and snapshot.has_video:
             self._limits.saw_picture()
         self._note_ignored(ignored)
-        self._effects.append(Open(setup))
+        self._effects.append(Open(setup, self._dialogue.make_seed()))
 
-    def _on_engine_opened(self, _: EngineOpened, now: float) -> None:
+    def _on_engine_opened(self, event: EngineOpened, now: float) -> None:
+        self._engage(event.abilities or self._abilities)
+        if self.connection.state is Connection.OPEN:
+            self.dialogue.opened(now)
+            return
         self.connection.move(Trigger.ENGINE_OPENED)
+        self.dialogue.line.move(Trigger.ENGINE_OPENED)
         self._send(setup_complete=server.SetupComplete(session_id=self.id))
         self._enforce_limits(now)
         self._settle(now)
         early, self._early = self._early, []
         for message in early:
             _HANDLERS[type(message)](self, message, now)
+
+    def _engage(self, abilities: Abilities) -> None:
+        """Go on with an engine of these abilities."""
+        self._engines[abilities.name] = None
+        dialogue, self._abilities = self.dialogue, abilities
+        kind = Following if abilities.takes_turns else Leading
+        if abilities is not dialogue.abilities:
+            self._dialogue = kind(dialogue.setup, self.policy, abilities, self._effects, earlier=dialogue)
+
+    def _on_engine_lost(self, event: EngineLost, now: float) -> None:
+        if self.connection.state is not Connection.OPEN or self.dialogue.line.state is Line.DOWN:
+            return
+        self._effects.append(Note(f"the engine was lost: {event.reason}"))
+        replay_from = self.dialogue.lose(now)
+        if self._dismissal is None:
+            self._effects.append(Open(self.dialogue.setup, self.dialogue.make_seed(), replay_from))
 
     def _admit(self, message: client.Message, now: float) -> bool:
         """Whether a message may be acted on now; early ones wait for the engine."""
@@ -251,6 +293,27 @@ class Session:
         self.dialogue.draining = True
         self._send(go_away=server.GoAway(time_left=f"{event.seconds:g}s"))
 
+    def _on_dismiss(self, event: Dismiss, now: float) -> None:
+        """Let the turn finish, bid farewell, close."""
+        if self.connection.state is not Connection.OPEN:
+            self._close(event.code, event.reason, now)
+        elif self._dismissal is None:
+            self._dismissal = event
+            self._drain_deadline = now + event.patience
+            self.dialogue.draining = True
+            self._send(go_away=server.GoAway(time_left=f"{event.patience:g}s"))
+
+    def _bid_farewell(self, now: float) -> None:
+        """Say the farewell, unless it was said: then close."""
+        dismissal = self._dismissal
+        assert dismissal is not None
+        if dismissal.farewell and not self._farewell_said:
+            self._farewell_said = True
+            self._drain_deadline = now + dismissal.patience
+            self.dialogue.announce(dismissal.farewell, now)
+        else:
+            self._close(dismissal.code, dismissal.reason, now)
+
     def _on_tick(self, _: Tick, now: float) -> None:
         if self.connection.state is not Connection.OPEN:
             if now >= self._began + self.policy.setup_timeout:
@@ -263,7 +326,18 @@ class Session:
             reason = f"idle: nothing was received for {self.policy.idle_timeout:g} s"
             self._close(CloseCode.POLICY, reason, now)
         elif self._drain_deadline is not None and now >= self._drain_deadline:
+            self._end_patience(now)
+
+    def _end_patience(self, now: float) -> None:
+        """What was to finish by itself did not."""
+        if self._dismissal is None:
             self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
+        elif self._farewell_said:
+            self._close(self._dismissal.code, self._dismissal.reason, now)
+        else:
+            self.dialogue.silence(now)
+            if self.dialogue.idle and not self._farewell_said:
+                self._bid_farewell(now)
 
     def _enforce_limits(self, now: float) -> None:
         end = self._limits.end
@@ -290,7 +364,9 @@ class Session:
         """Do what waits for the end of a turn."""
         if self.connection.state is not Connection.OPEN or not self.dialogue.idle:
             return
-        if self._drain_deadline is not None:
+        if self._dismissal is not None:
+            self._bid_farewell(now)
+        elif self._drain_deadline is not None:
             self._close(CloseCode.GOING_AWAY, "the server is stopping; connect again", now)
         elif self.dialogue.settled:
             self._save(now)
@@ -339,7 +415,7 @@ class Session:
         if message.video is not None:
             self._on_image(message.video, "realtimeInput.video", now)
         if message.text is not UNSET:
-            self.dialogue.say(message.text, now)
+            self.dialogue.say(message.text, now, self._frame if _is_text(message) else b"")
         if message.activity_end is not None:
             self._on_activity_end()
         if message.audio_stream_end:
@@ -354,9 +430,10 @@ class Session:
         if len(pcm) % 2:
             reason = f"{len(pcm)} bytes are not whole 16-bit samples"
             raise Refusal(f"{field}.data", reason, "send an even number of bytes")
-        self.input_seconds += len(pcm) / (2 * rate)
+        dialogue = self.dialogue
+        dialogue.input_seconds += len(pcm) / (2 * rate)
         # Outside a manual activity there is no turn that the sound could belong to.
-        if self._detects_activity or self.dialogue.user.state is User.ACTIVE:
+        if self._detects_activity or dialogue.user.state is User.ACTIVE:
             self._effects.append(Tell(engine.Audio(pcm, rate)))
 
     def _on_media(self, blob: client.Blob, field: str, now: float) -> None:
@@ -414,12 +491,12 @@ class Session:
             turn, ignored = agreement.turn(content, f"clientContent.turns[{number}]", strict=strict)
             self._note_ignored(ignored)
             turns.append(turn)
-        self.dialogue.add(turns, message.turn_complete, now)
+        self.dialogue.add(turns, message.turn_complete, now, self._frame)
 
     def _on_tool_response(self, message: client.ToolResponse, now: float) -> None:
         if not self._admit(message, now):
             return
-        self.dialogue.answer_calls(message.function_responses, now)
+        self.dialogue.answer_calls(message.function_responses, now, self._frame)
 
     def _on_context_update(self, message: client.ContextUpdate, now: float) -> None:
         if not self._admit(message, now):
@@ -427,6 +504,24 @@ class Session:
         setup, ignored = agreement.update(self.dialogue.setup, message, self.policy, self._abilities)
         self._note_ignored(ignored)
         self.dialogue.change(setup)
+
+    # --- what engines do that take turns themselves ---------------------------------------------------------
+
+    def _on_relayed(self, event: engine.Relayed, now: float) -> None:
+        """Take everything that a frame says; if that is what the client may know, it gets the frame as it is."""
+        following = self.dialogue
+        if not isinstance(following, Following):
+            return
+        before, following.anew = len(self._effects), False
+        for each in event.events:
+            _HANDLERS[type(each)](self, each, now)
+            if type(each) is engine.GenerationStarted:
+                before, following.anew = len(self._effects), False
+        told = [number for number in range(before, len(self._effects)) if type(self._effects[number]) in _TELLS]
+        if told and not following.anew:
+            self._effects[told[0]] = SendFrame(0, event.frame)
+            for number in reversed(told[1:]):
+                del self._effects[number]
 
     # --- small things ---------------------------------------------------------------------------------------
 
@@ -446,6 +541,21 @@ class Session:
         for effect in effects:
             if type(effect) is Note and len(self._notes) < MAX_REMEMBERED:
                 self._notes[effect.text] = None
+
+
+def _is_text(message: client.RealtimeInput) -> bool:
+    """Whether the message is typed text and nothing else."""
+    return message == client.RealtimeInput(text=message.text)
+
+
+def _following(method: Callable[[Following, Any, float], None]) -> Callable[[Session, Any, float], None]:
+    """A handler of what only engines do that take turns; from any other it means nothing."""
+
+    def handle(session: Session, event: Any, now: float) -> None:
+        if isinstance(session.dialogue, Following):
+            method(session.dialogue, event, now)
+
+    return handle
 
 
 def _dialogue(method: Callable[[Dialogue, Any, float], None]) -> Callable[[Session, Any, float], None]:
@@ -468,21 +578,30 @@ _HANDLERS: dict[type, Callable[[Session, Any, float], None]] = {
     client.ContextUpdate: Session._on_context_update,
     Begin: Session._on_begin,
     EngineOpened: Session._on_engine_opened,
+    EngineLost: Session._on_engine_lost,
     Refused: Session._on_refused,
     Unread: Session._on_unread,
     FrameSkipped: Session._on_frame_skipped,
     ClientLeft: Session._on_client_left,
     Evicted: Session._on_evicted,
     Drain: Session._on_drain,
+    Dismiss: Session._on_dismiss,
     Saved: Session._on_saved,
     Tick: Session._on_tick,
     engine.ActivityStarted: _dialogue(_activity_started),
     engine.ActivityEnded: _dialogue(_activity_ended),
-    engine.InputTranscript: _dialogue(Dialogue.hear),
+    engine.InputTranscript: _dialogue(lambda dialogue, event, now: dialogue.hear(event, now)),
+    engine.UserWords: _following(Following.hear_words),
+    engine.GenerationStarted: _following(Following.started),
+    engine.Interrupted: _following(Following.interrupted),
+    engine.TurnComplete: _following(Following.turn_complete),
+    engine.CallsCancelled: _following(Following.cancelled),
+    engine.RelayedSpeech: _following(Following.speak_frame),
+    engine.Relayed: Session._on_relayed,
     engine.Speech: _dialogue(Dialogue.speak),
     engine.OutputTranscript: _dialogue(Dialogue.speak_words),
     engine.ModelText: _dialogue(Dialogue.write),
-    engine.ToolCalls: _dialogue(Dialogue.call),
+    engine.ToolCalls: _dialogue(lambda dialogue, event, now: dialogue.call(event, now)),
     engine.Grounding: _dialogue(Dialogue.ground),
     engine.GenerationComplete: _dialogue(Dialogue.complete),
     engine.Used: _dialogue(Dialogue.used),

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from antiphon.live.profiles import Coverage, Profile
+from antiphon.wire.gemini.dialect import Dialect
 
 __all__ = ["ActivityDetection", "Compression", "Coverage", "Setup", "Thinking", "Tool"]
 
@@ -57,11 +58,12 @@ class Setup(Struct, frozen=True):
     """One agreed session. ``modality`` is what the model answers in.
 
     ``coverage`` says which input belongs to a user's turn: what came during activity, that and all pictures, or
-    everything. ``resumable`` asks for resumption handles, ``transparent`` for the index of the last consumed message
-    with them, ``vad_signal`` for the signals of the Vertex dialect.
+    everything. ``dialect`` is what the client reads. ``resumable`` asks for resumption handles, ``transparent`` for the
+    index of the last consumed message with them, ``vad_signal`` for the signals of the Vertex dialect.
     """
 
     profile: Profile
+    dialect: Dialect = "gemini"
     modality: Literal["audio", "text"] = "audio"
     system_instruction: str = ""
     tools: tuple[Tool, ...] = ()

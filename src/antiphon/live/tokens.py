@@ -63,8 +63,8 @@ class Usage(Struct, frozen=True):
     """What one generation used: ``prompt`` is the whole context, read again; ``response`` what was made.
 
     ``tool_prompt`` is what function results added to the prompt within the generation, ``thoughts`` what the model
-    thought, ``searches`` how many queries it searched for. ``cached`` is the part of ``prompt`` that an upstream says it
-    read from its cache; it is counted in ``prompt`` too.
+    thought, ``searches`` how many queries it searched for. ``cached`` is the part of ``prompt`` that an upstream says
+    it read from its cache; it is counted in ``prompt`` too.
     """
 
     prompt: Tokens = Tokens()
@@ -106,9 +106,9 @@ class Usage(Struct, frozen=True):
 class UpstreamUsage(Struct, frozen=True):
     """What a hosted or local model that answers for an engine says it used: what its owner really pays for.
 
-    ``provider`` and ``model`` are its names in the price list (``google``, ``openai``, ...); an empty ``provider`` runs on
-    the owner's hardware. ``seconds`` is for what is priced by the second. ``estimated``: the upstream did not say, and
-    this is counted here.
+    ``provider`` and ``model`` are its names in the price list (``google``, ``openai``, ...); an empty ``provider`` runs
+    on the owner's hardware. ``seconds`` is for what is priced by the second. ``estimated``: the upstream did not say,
+    and this is counted here.
     """
 
     provider: str
