@@ -1,6 +1,19 @@
 """The tables. Times are seconds of the Unix epoch; secrets are only ever stored as SHA-256 digests."""
 
-from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -45,4 +58,37 @@ sessions = Table(
     Column("owner", String, nullable=False),
     Column("began", Float, nullable=False, index=True),
     Column("record", LargeBinary, nullable=False),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    # One connection of a session: a session that went on from an earlier handle has generations of the same number.
+    Column("call", String, primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("window", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("session_id", String, nullable=False, index=True),
+    # The server process that wrote it.
+    Column("process", String, nullable=False),
+    Column("at", Float, nullable=False, index=True),
+    Column("owner", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("engine", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("billed", String, nullable=False),
+    # JSON, without what is zero.
+    Column("usage", Text, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("open_seconds", Float, nullable=False),
+    # In picodollars: whole numbers, whose sums are exact.
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    # What of it has no price, empty where all has.
+    Column("unknown", Text, nullable=False),
+    Column("price_version", String, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Index("charges_of_owner", "owner", "at"),
 )
