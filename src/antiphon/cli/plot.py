@@ -12,8 +12,10 @@ _BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a character: four rows of two."""
 
 WIDTH, HEIGHT = 760, 400
-LEFT, RIGHT, TOP, BOTTOM = 64, 216, 48, 44
+LEFT, TOP, BOTTOM = 64, 48, 44
 _LABEL_HEIGHT = 18
+_CHARACTER_WIDTH = 7.0
+"""Of the labels, on average, in pixels; their font is the reader's own."""
 _DASHES = ("", "7 4", "2 4", "10 3 2 3")
 """Lines differ by their dashes too, for who does not see their colours."""
 
@@ -125,12 +127,31 @@ def _at(line: Line, minute: float) -> float:
     return left[1]
 
 
+class _Area(Struct, frozen=True):
+    """Where the lines are drawn: up to ``minutes`` and ``top`` dollars, with ``right`` pixels beside for the labels."""
+
+    minutes: float
+    top: float
+    right: float
+
+    def x(self, minute: float) -> float:
+        return LEFT + minute / self.minutes * (WIDTH - LEFT - self.right)
+
+    def y(self, value: float) -> float:
+        return HEIGHT - BOTTOM - value / self.top * (HEIGHT - TOP - BOTTOM)
+
+
 def svg(lines: Sequence[Line], title: str) -> str:
     """The same as a drawing, readable on light and on dark pages."""
     minutes, most = _extent(lines)
     scale, times = ticks(most), [time for time in ticks(minutes, 6) if time <= minutes * (1 + 1e-9)]
-    parts = [*_frame(title), *_axes(scale, times, minutes), *_drawn(lines, minutes, scale[-1]), "</svg>", ""]
-    return "\n".join(parts)
+    longest = max(len(_words(line)) for line in lines)
+    area = _Area(minutes, scale[-1], min(WIDTH / 2, 40 + longest * _CHARACTER_WIDTH))
+    return "\n".join([*_frame(title), *_axes(scale, times, area), *_drawn(lines, area), "</svg>", ""])
+
+
+def _words(line: Line) -> str:
+    return f"{line.end} {line.label}"
 
 
 def _frame(title: str) -> Iterator[str]:
@@ -149,25 +170,25 @@ def _frame(title: str) -> Iterator[str]:
     yield f'<text class="title" x="{LEFT}" y="26">{escape(title)}</text>'
 
 
-def _axes(scale: list[float], times: list[float], minutes: float) -> Iterator[str]:
+def _axes(scale: list[float], times: list[float], area: _Area) -> Iterator[str]:
     for value in scale:
-        y = _y(value, scale[-1])
-        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        y = area.y(value)
+        yield f'<line class="grid" x1="{LEFT}" x2="{area.x(area.minutes):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{dollars(value, scale[1])}</text>'
     for time in times:
         unit = " min" if time == times[-1] else ""
-        yield f'<text x="{_x(time, minutes):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{time:g}{unit}</text>'
+        yield f'<text x="{area.x(time):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{time:g}{unit}</text>'
 
 
-def _drawn(lines: Sequence[Line], minutes: float, top: float) -> Iterator[str]:
-    heights = _apart([_y(line.points[-1][1], top) for line in lines])
+def _drawn(lines: Sequence[Line], area: _Area) -> Iterator[str]:
+    heights = _apart([area.y(line.points[-1][1]) for line in lines])
     for number, (line, height) in enumerate(zip(lines, heights, strict=True)):
-        points = " ".join(f"{_x(x, minutes):.1f},{_y(y, top):.1f}" for x, y in ((0.0, 0.0), *line.points))
+        points = " ".join(f"{area.x(x):.1f},{area.y(y):.1f}" for x, y in ((0.0, 0.0), *line.points))
         style = f'class="line s{number % len(_LIGHT)}" stroke-dasharray="{_DASHES[number % len(_DASHES)]}"'
         yield f'<polyline {style} points="{points}"/>'
-        x = _x(line.points[-1][0], minutes)
-        yield f'<path {style} d="M{x + 4:.1f} {_y(line.points[-1][1], top):.1f} L{x + 18:.1f} {height:.1f} h8"/>'
-        yield f'<text x="{x + 30:.1f}" y="{height + 4:.1f}">{escape(f"{line.end} {line.label}")}</text>'
+        x, y = area.x(line.points[-1][0]), area.y(line.points[-1][1])
+        yield f'<path {style} d="M{x + 4:.1f} {y:.1f} L{x + 14:.1f} {height:.1f} h8"/>'
+        yield f'<text x="{x + 26:.1f}" y="{height + 4:.1f}">{escape(_words(line))}</text>'
 
 
 def _apart(heights: list[float]) -> list[float]:
@@ -179,11 +200,3 @@ def _apart(heights: list[float]) -> list[float]:
             moved[number] = max(moved[number], moved[above] + _LABEL_HEIGHT)
     over = max([0.0, *(height - (HEIGHT - BOTTOM) for height in moved)])
     return [height - over for height in moved]
-
-
-def _x(minute: float, minutes: float) -> float:
-    return LEFT + minute / minutes * (WIDTH - LEFT - RIGHT)
-
-
-def _y(value: float, top: float) -> float:
-    return HEIGHT - BOTTOM - value / top * (HEIGHT - TOP - BOTTOM)

@@ -170,8 +170,13 @@ def _costs(session: Session, price: Price | Unknown) -> list[Cost]:
     for each, at in zip(session.generations, _ends(session), strict=True):
         whole = charge(price, each.usage, at)
         costs.append(Cost(whole.known - before, whole.unknown, whole.reasons))
-        before = charge(price, Usage(), at).known
+        before = _time(price, at)
     return costs
+
+
+def _time(price: Price | Unknown, seconds: float) -> Decimal:
+    """What time alone costs, without what a generation costs whatever it uses."""
+    return charge(price, Usage(), seconds).known - charge(price, Usage()).known
 
 
 def _ends(session: Session) -> list[float]:
@@ -184,9 +189,10 @@ def _points(session: Session, costs: list[Cost]) -> tuple[Point, ...]:
 
 def _parts(session: Session, price: Price | Unknown, total: Decimal) -> dict[Part, Decimal]:
     """What each part costs by itself; what is charged for no part alone, as a price for a request is, comes last."""
+    nothing = charge(price, Usage()).known
     parts: dict[Part, Decimal] = {}
     for part, used in PARTS.items():
-        parts[part] = sum((charge(price, used(each)).known for each in session.generations), ZERO)
-    parts["time"] = charge(price, Usage(), session.call.seconds).known
+        parts[part] = sum((charge(price, used(each)).known - nothing for each in session.generations), ZERO)
+    parts["time"] = _time(price, session.call.seconds)
     parts["requests"] = total - sum(parts.values())
     return {part: amount for part, amount in parts.items() if amount}
