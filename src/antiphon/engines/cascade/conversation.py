@@ -22,6 +22,7 @@ from antiphon.live.events import (
     StreamEnd,
     ToolResults,
     Update,
+    Used,
     UserEvent,
 )
 from antiphon.live.history import History
@@ -62,6 +63,7 @@ class CascadeConversation:
         )
         self._reply: Reply | None = None
         self._making: asyncio.Task[None] | None = None
+        self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, event: UserEvent) -> None:
@@ -89,8 +91,8 @@ class CascadeConversation:
                 pass
 
     async def __aiter__(self) -> AsyncIterator[ModelEvent]:
-        """What the model does."""
-        while True:
+        """What the model does; after :meth:`aclose`, what is left, such as what an upstream was used for until then."""
+        while not self._closed or not self._events.empty():
             yield await self._events.get()
 
     async def aclose(self) -> None:
@@ -98,6 +100,7 @@ class CascadeConversation:
         self._forget_reply()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._listener.aclose()
+        self._closed = True
 
     # --- answers --------------------------------------------------------------------------------------------
 
@@ -122,7 +125,21 @@ class CascadeConversation:
     def _prompt(self, history: History) -> Prompt:
         setup = self._setup
         search = self._search if setup.search else None
-        return Prompt(history, setup.system_instruction, setup.tools, setup.language, search, setup.thinking)
+        return Prompt(
+            history,
+            setup.system_instruction,
+            setup.tools,
+            setup.language,
+            search,
+            setup.thinking,
+            spoken=setup.modality == "audio",
+            temperature=setup.temperature,
+            top_p=setup.top_p,
+            top_k=setup.top_k,
+            seed=setup.seed,
+            max_output_tokens=setup.max_output_tokens,
+            media_resolution=setup.media_resolution,
+        )
 
     def _forget_reply(self) -> None:
         if self._making is not None:
@@ -134,11 +151,11 @@ class CascadeConversation:
             self._reply.suspend(self._withdraw(self._reply.generation))
 
     def _withdraw(self, generation: int) -> list[ModelEvent]:
-        """Take back the events of a generation that nobody has taken yet."""
-        withdrawn = []
+        """Take back the events of a generation that nobody has taken yet; what was used stays used."""
+        withdrawn: list[ModelEvent] = []
         for _ in range(self._events.qsize()):
             event = self._events.get_nowait()
-            if getattr(event, "generation", None) == generation:
+            if getattr(event, "generation", None) == generation and not isinstance(event, Used):
                 withdrawn.append(event)
             else:
                 self._events.put_nowait(event)

@@ -8,7 +8,7 @@ from antiphon.audio.vad import load_vad
 from antiphon.engines.base import NOTHING, Conversation, EngineUnavailable
 from antiphon.engines.cascade.conversation import CascadeConversation
 from antiphon.engines.cascade.ears import Ears
-from antiphon.engines.cascade.parts import Brain, Recogniser, Search, Voice
+from antiphon.engines.cascade.parts import Brain, Managed, Recogniser, Search, Voice
 from antiphon.live.abilities import Abilities
 from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
@@ -71,6 +71,7 @@ class CascadeEngine:
         await asyncio.gather(*(part.aclose() for part in self._own_parts))
 
     @property
-    def _own_parts(self) -> list[Recogniser | Voice | Search]:
-        parts: list[Recogniser | Voice | Search] = [] if self._borrows_models else [self.recogniser, self.voice]
-        return parts if self.search is None else [*parts, self.search]
+    def _own_parts(self) -> list[Managed]:
+        parts: list[Managed] = [] if self._borrows_models else [self.recogniser, self.voice]
+        mine = (self.brain, self.search)
+        return [*parts, *(part for part in mine if isinstance(part, Managed))]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from antiphon.live.grounding import GroundedSearch
 from antiphon.live.history import FunctionCall, History
 from antiphon.live.setup import Thinking, Tool
-from antiphon.live.tokens import UpstreamUsage
+from antiphon.live.tokens import MediaResolution, UpstreamUsage
 
 INPUT_RATE = 16_000
 """Samples per second of the audio a recogniser takes (mono, 16-bit little-endian)."""
@@ -100,8 +100,16 @@ class VoiceFailed(Exception):
     """A voice could not speak a text; the message says why and what to do, without secrets."""
 
 
+def _spend_nothing(_: UpstreamUsage) -> None:
+    pass
+
+
 class Prompt(Struct, frozen=True):
-    """What a brain answers: the whole history, ending with the user's turn or with function results."""
+    """What a brain answers: the whole history, ending with the user's turn or with function results.
+
+    It ends with the model's own words where an answer was cut that is to go on there. ``spoken`` answers are heard, the
+    others read. ``spend`` takes what a brain finds to have been used when it is closed early and can think no more.
+    """
 
     history: History
     system_instruction: str = ""
@@ -109,6 +117,14 @@ class Prompt(Struct, frozen=True):
     language: str = ""
     search: Search | None = None
     thinking: Thinking = Thinking()
+    spoken: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    max_output_tokens: int | None = None
+    media_resolution: MediaResolution = ""
+    spend: Callable[[UpstreamUsage], None] = _spend_nothing
 
 
 class Found(Struct, frozen=True):
@@ -165,6 +181,12 @@ class Call(Struct, frozen=True):
     calls: tuple[FunctionCall, ...]
 
 
+class Used(Struct, frozen=True):
+    """What an upstream of the brain was used for; several of one reply add up."""
+
+    upstream: UpstreamUsage
+
+
 class Fail(Struct, frozen=True):
     """End the session with this WebSocket close code and reason."""
 
@@ -172,11 +194,16 @@ class Fail(Struct, frozen=True):
     reason: str
 
 
-Thought = Say | Call | Fail | Think | Ground
+Thought = Say | Call | Fail | Think | Ground | Used
 
 
 class Brain(Protocol):
-    """Decides what to say. Holds no state of a session: the history of the prompt is all there is."""
+    """Decides what to say. Holds no state of a session: the history of the prompt is all there is.
+
+    A brain that is to be started and closed has ``start`` and ``aclose`` (:class:`Managed`). One whose upstream costs
+    something while it waits says in ``patience`` for how many seconds an interrupted answer may keep it, and then takes
+    a prompt that ends with the model's own words. One that can use the client's thinking settings says ``thinks``.
+    """
 
     def reply(self, prompt: Prompt) -> AsyncGenerator[Thought, None]:
         """Answer ``prompt``, piece by piece; closed early (``aclose``) when the user barges in.
@@ -188,6 +215,17 @@ class Brain(Protocol):
     def phrases(self) -> Sequence[str]:
         """What users may be expected to say to this brain, to help a recogniser."""
         ...
+
+
+@runtime_checkable
+class Managed(Protocol):
+    """A part that takes something when it starts and gives it back when it is closed."""
+
+    async def start(self) -> None:
+        """Load and warm. Raises EngineUnavailable with the remedy."""
+
+    async def aclose(self) -> None:
+        """Free what :meth:`start` took. Idempotent."""
 
 
 class SpokenWord(Struct, frozen=True):

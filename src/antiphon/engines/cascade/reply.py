@@ -26,9 +26,11 @@ from antiphon.engines.cascade.parts import (
     SpokenWord,
     Think,
     Thought,
+    Used,
     Voice,
 )
 from antiphon.engines.cascade.sentences import Sentences
+from antiphon.engines.cascade.thinking import GivenUp, Thoughts
 from antiphon.live.events import (
     OUTPUT_RATE,
     Failure,
@@ -40,10 +42,12 @@ from antiphon.live.events import (
     Speech,
     ToolCalls,
 )
+from antiphon.live.events import Used as Spent
 from antiphon.live.grounding import GroundedSearch, Support
-from antiphon.live.history import FunctionCall
+from antiphon.live.history import FunctionCall, model
 from antiphon.live.playback import PlaybackClock
 from antiphon.live.setup import Setup
+from antiphon.live.tokens import UpstreamUsage
 
 log = logging.getLogger("antiphon.cascade")
 
@@ -89,6 +93,11 @@ class Reply:
 
     Emits what it makes at once, but never more than :data:`MAX_LEAD` ahead of the user's ear, and keeps the speech that
     may not have been heard yet. While it is suspended it makes nothing and takes no more thoughts of its brain.
+
+    A brain with ``patience`` is closed when the suspension has lasted that long, and with it the upstream that it asks:
+    false interruptions are found out sooner, and what an upstream makes for a real one is made, and paid, for nobody.
+    Should the answer go on all the same, the brain is asked anew for what comes after the last whole sentence. The next
+    answer and the end of the session close it at once.
     """
 
     def __init__(
@@ -112,12 +121,15 @@ class Reply:
         self._grounding: list[GroundedSearch] = []
         self._calls: tuple[FunctionCall, ...] = ()
         self._complete = False
+        self._thoughts: Thoughts | None = None
+        self._told = ""
+        self._giving_up: asyncio.TimerHandle | None = None
 
     async def make(self, prompt: Prompt) -> None:
         """Think and speak, from the beginning or after the results of functions. A failure is emitted, not raised."""
-        self._calls = ()
+        self._calls, self._told = (), ""
         try:
-            await self._think(prompt)
+            await self._think_out(replace(prompt, spend=self._spend))
         except Exception as error:
             await self._on_failure(error)
         await self._linger()
@@ -126,6 +138,10 @@ class Reply:
         """Emit nothing any more. ``undelivered`` was emitted, but nobody has taken it."""
         self._running.clear()
         self._undelivered = undelivered
+        patience: float | None = getattr(self._brain, "patience", None)
+        if patience is not None and self._thoughts is not None:
+            loop = asyncio.get_running_loop()
+            self._giving_up = loop.call_later(patience, self._thoughts.give_up)
 
     def go_on(self, generation: int, heard: float) -> None:
         """Say as ``generation`` what was not heard in the first ``heard`` seconds of the generation before, and go on.
@@ -139,19 +155,40 @@ class Reply:
         self._repeat_undelivered()
         self._repeat_speech()
         self._repeat_rest()
+        if self._giving_up is not None:
+            self._giving_up.cancel()
         self._running.set()
 
     # --- thinking -------------------------------------------------------------------------------------------
 
+    async def _think_out(self, prompt: Prompt) -> None:
+        """Think to the end, in as many pieces as it takes."""
+        rest = prompt
+        while True:
+            try:
+                return await self._think(rest)
+            except GivenUp:
+                await self._running.wait()
+                said = (model(self._told),) if self._told else ()
+                rest = replace(prompt, history=(*prompt.history, *said))
+
     async def _think(self, prompt: Prompt) -> None:
-        sentences = Sentences()
-        async with aclosing(self._brain.reply(prompt)) as thoughts:
-            async for thought in thoughts:
+        sentences = Sentences(eager=self._setup.modality == "audio")
+        async with aclosing(Thoughts(self._brain.reply(prompt))) as self._thoughts:
+            while (thought := await self._thoughts.next()) is not None:
+                if isinstance(thought, Used):
+                    self._spend(thought.upstream)
+                    continue
                 await self._running.wait()
                 if not await self._perform(thought, sentences):
                     return
+        self._thoughts = None
         await self._say(sentences.flush())
         await self._finish()
+
+    def _spend(self, upstream: UpstreamUsage) -> None:
+        """Tell what an upstream was used for, also while nothing else is told: it is paid for."""
+        self._emit(Spent(self.generation, upstream))
 
     async def _perform(self, thought: Thought, sentences: Sentences) -> bool:
         """Do what was thought; whether more may follow."""
@@ -191,6 +228,7 @@ class Reply:
 
     async def _say(self, sentences: list[str]) -> None:
         for sentence in sentences:
+            self._told += sentence
             if self._setup.modality == "text":
                 await self._running.wait()
                 self._written_bytes += len(sentence.encode())
