@@ -21,7 +21,7 @@ MARGIN = 64 << 20
 """Bytes of the disk that a download leaves free."""
 
 PINNED = "known checksum"
-HUB = "the hub's checksum"
+HUB = "hub's checksum"
 SEEN = "checksum of the first time"
 NEW = "first use"
 
@@ -146,7 +146,7 @@ class Puller:
             if basis == SEEN
             else ("nothing was kept; try again later, and do not use it if that does not help")
         )
-        raise _Mismatch(f"{path}: {found} came, {expected} is the {basis}; {remedy}")
+        raise _Mismatch(f"{path}: {found} came, the {basis} is {expected}; {remedy}")
 
     def _unpacked(self, place: Path, target: Path, file: File, whole: Entry) -> list[Entry]:
         scratch = place / PARTS / f"{file.path}.unpacked"
