@@ -187,11 +187,11 @@ def _ending(quote: Quote) -> Iterator[str]:
 def _savings(savings: Sequence[Saving]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 0, 0, 2))
     for saving in savings:
-        word = "saves" if saving.saved > 0 else "costs more:"
+        amount = show(abs(saving.saved))
         table.add_row(
             f"with {saving.change.options}",
             show(saving.total),
-            f"{word} {show(abs(saving.saved))}",
+            f"saves {amount}" if saving.saved > 0 else f"costs {amount} more",
             f"{saving.change.what}; remembers {_remembered(saving)}",
         )
     return table
