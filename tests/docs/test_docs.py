@@ -38,12 +38,18 @@ ELSEWHERE = {
     "antiphon watermark detect --json *.wav": "tests/cli/test_watermark.py",
     "antiphon watermark embed spoken.wav marked.wav": "tests/cli/test_watermark.py",
     "python -m bench watermark": "tests/bench/test_watermark.py",
+    "antiphon models pull whisper-small kokoro": "tests/cli/test_models.py",
+    "antiphon models pull nemotron-en --yes": "tests/cli/test_models.py",
+    "antiphon models pull hf:Systran/faster-whisper-small.en --name my-whisper": "tests/cli/test_models.py",
+    "antiphon models pull https://example.com/voice.onnx --sha256 5efe09e6...": "tests/cli/test_models.py",
+    "antiphon models remove kokoro": "tests/cli/test_models.py",
 }
 """Lines of shell that are not run as they stand, and what runs them instead."""
 
 PRINTS = {
     "README.md": [["2 plus 3 is 5."]],
     "docs/javascript.md": [["12 times 12 is 144."]],
+    "docs/models-on-disk.md": [["whisper-small", "kokoro"], ['"name": "smart-turn"', "no models are installed in"]],
     "docs/python.md": [["12 times 12 is 144."], ["heard: what is two plus three"]],
     "docs/running.md": [["--tls-name"], ["Ready."]],
     "docs/search.md": [["Ready."]],

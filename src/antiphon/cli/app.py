@@ -14,7 +14,9 @@ from antiphon.audio.watermark import DEFAULT_KEY
 from antiphon.cli import doctor as doctoring
 from antiphon.cli import environment, serving, sessions, talking, tokens
 from antiphon.cli import watermark as watermarking
+from antiphon.cli.models import models
 from antiphon.engines.base import EngineUnavailable
+from antiphon.engines.weights.errors import WeightsError
 from antiphon.providers.live import LiveError
 from antiphon.server import loop
 from antiphon.server.config import Config, ConfigError, load_config
@@ -32,6 +34,7 @@ watermark = typer.Typer(
     help="The inaudible mark of generated speech: find it in sound files, or put it there.", no_args_is_help=True
 )
 app.add_typer(watermark, name="watermark")
+app.add_typer(models, name="models")
 errors = Console(stderr=True)
 
 DataDir = Annotated[
@@ -56,6 +59,7 @@ def main() -> None:
         watermarking.SoundError,
         StoreError,
         tokens.TokenError,
+        WeightsError,
     ) as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)

@@ -20,10 +20,12 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 from rich.console import Console
+from rich.filesize import decimal
 from rich.text import Text
 
 from antiphon.audio.frames import VadUnavailable
 from antiphon.audio.silero import read_weights, weights_path
+from antiphon.engines.weights import folder
 from antiphon.server.config import Config
 from antiphon.server.tls import RENEWAL, TlsError, leaves
 
@@ -70,6 +72,7 @@ def diagnose(data_dir: Path) -> list[Finding]:
         port(config.tls_port or 8443, "--tls-port"),
         microphone(),
         *capacity(),
+        models(data_dir),
     ]
 
 
@@ -192,6 +195,20 @@ def capacity() -> list[Finding]:
     if memory >= MEMORY:
         return [processors, Finding("memory", "ok", detail)]
     return [processors, Finding("memory", "warning", f"only {detail}", "antiphon serve --recognisers 1")]
+
+
+def models(data_dir: Path) -> Finding:
+    """Which model files are installed, and whether they are at their size; their checksums are not read."""
+    here = folder.all_manifests(data_dir)
+    states = {name: folder.state(folder.folder_of(data_dir, name), content) for name, content in here.items()}
+    bad = {name: state for name, state in states.items() if state != "installed"}
+    if bad:
+        detail = ", ".join(f"{name} is {state}" for name, state in bad.items())
+        return Finding("models", "warning", detail, folder.pull_command(data_dir, next(iter(bad))))
+    if not here:
+        return Finding("models", "ok", "none installed; the embedded engine needs none")
+    size = decimal(sum(content.size for content in here.values()))
+    return Finding("models", "ok", f"{', '.join(here)} ({size})")
 
 
 def render(findings: Sequence[Finding], console: Console) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from antiphon.engines.weights import archive, folder, hub
-from antiphon.engines.weights.digest import digest_of
+from antiphon.engines.weights.digest import digest_of, is_digest
 from antiphon.engines.weights.errors import WeightsError
 from antiphon.engines.weights.fetch import Fetcher, Part, discard, finish
 from antiphon.engines.weights.folder import MANIFEST, PARTS, Entry, Manifest
@@ -175,8 +175,10 @@ def with_digest(weights: Weights, digest: str) -> Weights:
     """A set of one file, with its checksum.
 
     Raises:
-        WeightsError: it has more files.
+        WeightsError: it has more files, or this is no checksum.
     """
+    if not is_digest(digest):
+        raise WeightsError("--sha256: 64 hexadecimal digits are expected, as sha256sum prints them")
     if len(weights.files) != 1:
         raise WeightsError(f"--sha256 is for one file, and {weights.name} has {len(weights.files)}; name one of them")
     return replace(weights, files=(replace(weights.files[0], digest=digest),))
