@@ -15,11 +15,12 @@ from antiphon.testing import SPOKEN, Servers
 FOLDER = Path(__file__).parent
 WIDTH = 96
 SPEECH = SPOKEN["what_is_two_plus_three"]
+COST = "--minutes 20 --turns 60 --compress none --compress 25000:8000 --compress 8000:4000".split()
 TEXTS = ("My name is Alice.", "What is my name?", "Convert ten miles to kilometers.")
 
 
 def main() -> None:
-    """Talk to a server and keep what the terminal showed."""
+    """Talk to a server and keep what the terminal showed; draw what calls cost."""
     typed = [word for text in TEXTS for word in ("--text", text)]
     commands = (
         (f"antiphon talk --wav {SPEECH.path.name}", ["--wav", str(SPEECH.path)]),
@@ -32,6 +33,7 @@ def main() -> None:
             screen.print(f"[bold green]$[/] {shown}", highlight=False)
             screen.print(Text.from_ansi(_run(["talk", "--url", server.url, *arguments])))
     screen.save_svg(str(FOLDER / "talk.svg"), title="antiphon talk")
+    _run(["cost", "call", *COST, "--svg", str(FOLDER / "cost.svg")])
 
 
 def _run(arguments: list[str]) -> str:

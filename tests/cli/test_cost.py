@@ -288,6 +288,13 @@ class TestForScripts:
         assert "$0.81 gemini-3.1-flash-live-preview" in file.read_text()
 
 
+def test_the_picture_of_the_documentation_is_of_today(tmp_path: Path) -> None:
+    drawn = Path(__file__).parents[2] / "docs" / "images" / "cost.svg"
+    windows = "--compress none --compress 25000:8000 --compress 8000:4000"
+    run("--minutes", "20", "--turns", "60", *windows.split(), "--svg", str(tmp_path / "cost.svg"))
+    assert drawn.read_text() == (tmp_path / "cost.svg").read_text(), "run docs/images/make.py"
+
+
 def test_prices_of_ones_own_count() -> None:
     own = {"foo/bar": OwnPrice(text_in=Decimal(0), audio_in=Decimal(1), audio_out=Decimal(1))}
     (quote,) = quotes(Wish(models=("foo/bar",)), Prices(own))

@@ -48,6 +48,13 @@ ELSEWHERE = {
 
 PRINTS = {
     "README.md": [["2 plus 3 is 5."]],
+    "docs/cost-of-a-call.md": [
+        ["gemini-3.8-live  $0.8325"],
+        ["gemini-3.8-live, none", "$3.02", "8000:4000  $1.03"],
+        ["$0.1457", "$0.1084", "$0.06986"],
+        ["gpt-realtime-mini", "$0.40"],
+        ['"model":"gemini-3.8-live"', "gemini-3.8-live,60,"],
+    ],
     "docs/javascript.md": [["12 times 12 is 144."]],
     "docs/models-on-disk.md": [["whisper-small", "kokoro"], ['"name": "smart-turn"', "no models are installed in"]],
     "docs/python.md": [["12 times 12 is 144."], ["heard: what is two plus three"]],
