@@ -11,12 +11,13 @@ from rich.markup import escape
 
 from antiphon import __version__
 from antiphon.audio.watermark import DEFAULT_KEY
+from antiphon.cli import cost, environment, serving, sessions, talking, tokens
 from antiphon.cli import doctor as doctoring
-from antiphon.cli import environment, serving, sessions, talking, tokens
 from antiphon.cli import watermark as watermarking
 from antiphon.cli.models import models
 from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.weights.errors import WeightsError
+from antiphon.meter.simulation import ScenarioError
 from antiphon.providers.live import LiveError
 from antiphon.server import loop
 from antiphon.server.config import Config, ConfigError, load_config
@@ -35,7 +36,8 @@ watermark = typer.Typer(
 )
 app.add_typer(watermark, name="watermark")
 app.add_typer(models, name="models")
-errors = Console(stderr=True)
+app.add_typer(cost.commands, name="cost")
+errors = Console(stderr=True, emoji=False)
 
 DataDir = Annotated[
     Path | None, typer.Option(envvar="ANTIPHON_DATA_DIR", help="Where certificates and sessions are kept.")
@@ -55,6 +57,7 @@ def main() -> None:
         ConfigError,
         EngineUnavailable,
         LiveError,
+        ScenarioError,
         sessions.SessionsError,
         watermarking.SoundError,
         StoreError,
