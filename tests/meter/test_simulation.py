@@ -104,6 +104,12 @@ class TestVoiceOnly:
         assert sum(each.made.audio for each in session.generations) * P_SPEECH == Decimal("0.09")
         assert sum(each.setup for each in session.generations) * P_TEXT == Decimal("0.045")
 
+    def test_pays_for_history_what_all_else_costs_after_six_turns(self) -> None:
+        """Setup aside. The formula in continuous time says 100 s, turns of 20 s meet it at 120 s."""
+        session = simulate(Call(turns=6, seconds=120, setup=0), Rules())
+        history = sum(each.history.audio for each in session.generations) * P_AUDIO
+        assert history == dollars(session) - history
+
     def test_its_window_of_25k_never_slides(self) -> None:
         assert simulate(Call(), window(25_000, 8_000)).slides == 0
 
@@ -162,6 +168,21 @@ class TestVideo:
         call = msgspec.structs.replace(self.CALL, frames_per_second=2.0)
         with pytest.raises(ScenarioError, match="video 2: the service takes 1 frames a second at most"):
             simulate(call, Rules())
+
+    @pytest.mark.parametrize(
+        ("frame", "expected"),
+        [
+            ("33.3", "0.0020"),
+            ("66", "0.0040"),
+            ("70", "0.0042"),
+            ("258", "0.0155"),
+            ("280", "0.0168"),
+            ("1120", "0.0672"),
+        ],
+    )
+    def test_of_a_minute_costs_as_its_frames_do_when_it_is_first_read(self, frame: str, expected: str) -> None:
+        call = Call(seconds=60, turns=1, user=0, model=0, setup=0, frames_per_second=1)
+        assert round(cost(call, ALL_VIDEO, frame_tokens=Decimal(frame)), 4) == Decimal(expected)
 
     @given(turns=st.integers(1, 40), length=st.floats(0.5, 30), frames=st.floats(0.01, 1))
     def test_loses_no_frame_between_turns(self, turns: int, length: float, frames: float) -> None:
@@ -263,6 +284,16 @@ class TestCompression:
 
     def test_that_forgets_nothing_remembers_the_whole_call(self) -> None:
         assert simulate(Call(), window(25_000, 8_000)).memory == 600
+
+    @pytest.mark.parametrize(
+        ("trigger", "target", "expected"),
+        [(25_000, 8_000, 0.0495), (16_000, 8_000, 0.036), (8_000, 4_000, 0.018)],
+    )
+    def test_makes_answers_cost_the_same_in_the_long_run(self, trigger: int, target: int, expected: float) -> None:
+        """Half the sum of trigger and target, at the price of sound."""
+        call = Call(seconds=36_000, turns=1800, setup=0)
+        history = sum(each.history.audio for each in simulate(call, window(trigger, target)).generations[300:])
+        assert float(history * P_AUDIO) / 1500 == pytest.approx(expected, rel=0.02)
 
     def test_keeps_the_newest_exchange(self) -> None:
         """Even where it alone is over the target."""
