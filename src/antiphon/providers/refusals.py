@@ -32,7 +32,7 @@ _TOO_LONG = re.compile(
 )
 _NO_MONEY = re.compile(r"insufficient[_ ]quota|insufficient[_ ]balance|billing|credit", re.IGNORECASE)
 _KEY = re.compile(r"api[_ ]?key", re.IGNORECASE)
-_LOOKS_LIKE_A_KEY = re.compile(r"\b(?:sk|gsk|xai|pplx)-[\w*-]{8,}|\bAIza[\w-]{20,}|(?<=Bearer )\S+")
+_LOOKS_LIKE_A_KEY = re.compile(r"\b(?:sk|gsk|xai|pplx)[-_][\w*-]{8,}|\bAIza[\w-]{20,}|(?<=Bearer )\S+")
 _OVERLOADED = frozenset({500, 502, 503, 504, 520, 522, 524, 529})
 _BY_NAME = {
     "UNAUTHENTICATED": 401,
