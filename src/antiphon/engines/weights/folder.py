@@ -139,10 +139,11 @@ def is_intact(folder: Path, entry: Entry) -> bool:
 
 def all_manifests(data_dir: Path) -> dict[str, Manifest]:
     """Every folder with model files, by name; also those that are not whole."""
-    folder = models_dir(data_dir)
-    if not folder.is_dir():
+    try:
+        paths = sorted(models_dir(data_dir).iterdir())
+    except OSError:  # not there, or not ours to read
         return {}
-    found = {path.name: manifest(path) for path in sorted(folder.iterdir()) if is_name(path.name)}
+    found = {path.name: manifest(path) for path in paths if is_name(path.name)}
     return {name: content for name, content in found.items() if content}
 
 
