@@ -100,6 +100,13 @@ class Dialogue(ABC):
         return self.model.state is Model.IDLE
 
     @property
+    def accrued(self) -> Charge | None:
+        """What the answer that is being given would be charged if it ended now; None while none is."""
+        if self.idle:
+            return None
+        return Charge(self._generation.number, self._usage, tuple(self._generation.upstream))
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is under way: no answer, no function, nothing to be told."""
         return self.idle and not self._due and not self.calls.pending

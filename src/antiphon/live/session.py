@@ -17,7 +17,7 @@ from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.context import Context
 from antiphon.live.dialogue import Dialogue
-from antiphon.live.effects import Close, Effect, Note, Open, Save, Send, SendFrame, SendSpeech, Tell
+from antiphon.live.effects import Charge, Close, Effect, Note, Open, Save, Send, SendFrame, SendSpeech, Tell
 from antiphon.live.following import Following
 from antiphon.live.history import Picture
 from antiphon.live.inputs import (
@@ -108,6 +108,11 @@ class Session:
     def input_seconds(self) -> float:
         """How much sound the client sent, in seconds, counted in samples."""
         return self._dialogue.input_seconds if self._dialogue else 0.0
+
+    @property
+    def accrued(self) -> Charge | None:
+        """What the generation under way would be charged if it ended now; None while there is none."""
+        return self._dialogue.accrued if self._dialogue else None
 
     @property
     def closed(self) -> bool:

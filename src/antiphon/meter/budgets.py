@@ -135,8 +135,15 @@ class Budgets:
         }
         return [names[kind] for kind in self.config.limits]
 
+    @property
+    def known(self) -> tuple[Place, ...]:
+        """What it is known of what was spent there."""
+        return tuple(self._accounts)
+
     def hear(self, place: Place, elsewhere: Decimal) -> None:
-        """What other processes, and for a session its earlier connections, spent there by now."""
+        """What other processes spent there by now; for a session that begins, all that it spent so far."""
+        if place.kind == "session":
+            self._accounts[place] = _Account(self.config.limits[place.kind])
         self._account(place).elsewhere = elsewhere
 
     def admit(self, call: str, owner: str, session_id: str, now: float) -> Verdict:

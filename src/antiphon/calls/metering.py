@@ -1,0 +1,319 @@
+"""What calls cost, while they run: every charge priced and written down, windows of thirty seconds, budgets minded."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from antiphon.calls.clock import Clock, Timer
+from antiphon.calls.periodic import Periodic
+from antiphon.calls.spool import Spool
+from antiphon.live.effects import Charge, Spend
+from antiphon.live.inputs import Dismiss
+from antiphon.live.session import Session
+from antiphon.live.tokens import UpstreamUsage, Usage
+from antiphon.meter.budgets import BudgetConfig, Budgets, Place, Verdict
+from antiphon.meter.money import from_picodollars, to_picodollars
+from antiphon.meter.prices import Cost, Prices, Unknown, cost
+from antiphon.store.database import StoreError
+from antiphon.store.ledger import GENERATION, LATE, WINDOW, Entry, Kind, Ledger, Scope
+from antiphon.wire.refusal import CloseCode, Refusal
+
+log = logging.getLogger("antiphon.calls")
+
+WINDOW_SECONDS = 30.0
+"""How much of a call a crash may lose."""
+
+Bills = tuple[tuple[str, str], ...]
+"""Who is paid for what: providers and models. Empty where everything runs on the owner's hardware."""
+
+_HARDWARE = (UpstreamUsage("", ""),)
+
+
+class Metering:
+    """What all calls of the process use: the ledger, the prices, the budgets.
+
+    ``now`` is the time of day, in seconds of the Unix epoch. ``bills`` says who would be paid for a call of a model, as
+    far as the configuration tells; None where it does not.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        prices: Prices,
+        clock: Clock,
+        *,
+        budget: BudgetConfig | None = None,
+        now: Callable[[], float] = time.time,
+        bills: Callable[[str], Bills | None] = lambda model: None,
+    ) -> None:
+        self.process = secrets.token_hex(8)
+        self.prices = prices
+        self.clock = clock
+        self.now = now
+        self.budgets = Budgets(budget or BudgetConfig())
+        self.spool = Spool(ledger, clock)
+        self._bills = bills
+        self._billed: dict[str, Bills] = {}
+        self._rounds = Periodic(self._refresh, WINDOW_SECONDS, clock) if self.budgets.config.limits else None
+
+    async def warm(self) -> None:
+        """Load the price list, so that the first charge of a hosted model does not wait for it (some 0.2 s)."""
+        await asyncio.to_thread(self.prices.price_of, "google", "gemini-3.8-live")
+
+    async def aclose(self) -> None:
+        """Write what is left. Idempotent."""
+        if self._rounds is not None:
+            await self._rounds.aclose()
+        await self.spool.aclose()
+
+    def bills_of(self, model: str, engine: str) -> Bills | None:
+        """Who is paid for a generation: as configured, else as it was the last time that ``engine`` told; or None."""
+        configured = self._bills(model)
+        return self._billed.get(engine) if configured is None else configured
+
+    def learn(self, engine: str, upstream: Sequence[UpstreamUsage]) -> None:
+        """Remember who was paid for a generation of ``engine``."""
+        bills = tuple((each.provider, each.model) for each in upstream if each.provider)
+        # Interrupted upstreams tell later, and a farewell is nobody's.
+        if bills or engine not in self._billed:
+            self._billed[engine] = bills
+
+    async def admit(self, call: str, owner: str, session_id: str, model: str) -> None:
+        """See that a call may spend money.
+
+        Raises:
+            Refusal: a budget is used up, or nobody knows what the call would cost.
+        """
+        config = self.budgets.config
+        if not config.limits:
+            return
+        if config.unknown == "refuse":
+            self._refuse_unpriced(self._bills(model) or ())
+        await self._hear(call, owner, session_id)
+        verdict = self.budgets.admit(call, owner, session_id, self.now())
+        if verdict.state == "spent":
+            raise Refusal("", verdict.reason, "ask the owner of the server for more", CloseCode.POLICY)
+
+    def _refuse_unpriced(self, bills: Bills) -> None:
+        for provider, model in bills:
+            price = self.prices.price_of(provider, model)
+            if isinstance(price, Unknown):
+                remedy = 'or budget.unknown = "allow", in the configuration of the server'
+                raise Refusal("", f"there is a budget, and {price.reason}", remedy, CloseCode.POLICY)
+
+    async def _hear(self, call: str, owner: str, session_id: str) -> None:
+        places = self.budgets.places(owner, session_id, self.now())
+        try:
+            sums = await self.spool.ask([self._scope(place, call) for place in places])
+        except StoreError as error:
+            log.error("a call is refused, for what was spent cannot be read: %s", error)
+            reason = "what was spent cannot be read, and there is a budget"
+            raise Refusal("", reason, "try again later", CloseCode.INTERNAL) from error
+        for place, spent in zip(places, sums, strict=True):
+            self.budgets.hear(place, from_picodollars(spent.amount))
+
+    def _scope(self, place: Place, call: str | None = None) -> Scope:
+        if place.kind == "session":
+            return Scope(session_id=place.name, but_call=call)
+        return Scope(owner=place.name, since=place.since, but_process=self.process)
+
+    async def _refresh(self) -> None:
+        """Hear what other processes spent."""
+        self.budgets.forget(self.now())
+        places = [place for place in self.budgets.known if place.kind != "session"]
+        if places:
+            sums = await self.spool.ask([self._scope(place) for place in places])
+            for place, spent in zip(places, sums, strict=True):
+                self.budgets.hear(place, from_picodollars(spent.amount))
+
+
+class _Priced(Struct, frozen=True):
+    upstream: UpstreamUsage
+    cost: Cost
+    version: str
+
+
+class Tab:
+    """What one call uses, from its setup to its end. Without a ``metering`` it counts nothing.
+
+    ``dismiss`` ends the session in order; it is called once, when a budget is used up.
+    """
+
+    def __init__(
+        self, metering: Metering | None, session: Session, owner: str, dismiss: Callable[[Dismiss], None]
+    ) -> None:
+        self._metering = metering
+        self._session = session
+        self._owner = owner
+        self._dismiss = dismiss
+        # Of its own: a session that goes on from an earlier handle counts generations that were charged already.
+        self._call = secrets.token_hex(8)
+        self._model = ""
+        self._window = 0
+        self._late = 0
+        self._open_since: float | None = None
+        self._timer: Timer | None = None
+        self._state = "ok"
+        self._ended = False
+        self._untold: dict[int, tuple[Usage, Cost]] = {}
+
+    async def admit(self, model: str, session_id: str) -> None:
+        """See that the call may spend money; ``model`` is the one that the client asked for.
+
+        Raises:
+            Refusal: it may not.
+        """
+        self._model = model.rsplit("models/", 1)[-1]
+        if self._metering is not None:
+            await self._metering.admit(self._call, self._owner, session_id, self._model)
+            if self._ended:
+                self._metering.budgets.leave(self._call)
+
+    def begin(self) -> None:
+        """An engine's conversation opens: from now on the call may cost something. Again when another takes over."""
+        if self._metering is not None and self._open_since is None:
+            self._open_since = self._metering.clock.now()
+            self._arm(self._metering)
+
+    def charge(self, effect: Charge) -> None:
+        """A generation ended."""
+        metering = self._metering
+        if metering is None:
+            return
+        metering.learn(self._engine, effect.upstream)
+        if not effect.upstream and metering.bills_of(self._model, self._engine):
+            self._await(metering, effect)
+            return
+        priced = self._price(metering, effect.upstream or _HARDWARE)
+        entries = [self._entry(metering, GENERATION, effect.generation, *each) for each in enumerate(priced)]
+        self._settle(metering, [replace(entries[0], told=effect.usage), *entries[1:]], _sum(priced))
+
+    def spend(self, effect: Spend) -> None:
+        """An upstream told what it was used for by a generation that was charged."""
+        metering = self._metering
+        if metering is None:
+            return
+        metering.learn(self._engine, (effect.upstream,))
+        priced = self._price(metering, (effect.upstream,))
+        usage, guess = self._untold.pop(effect.generation, (None, Cost()))
+        if usage is not None:
+            entry = replace(self._entry(metering, GENERATION, effect.generation, 0, priced[0]), told=usage)
+        else:
+            entry = self._entry(metering, LATE, effect.generation, self._late, priced[0])
+            self._late += 1
+        self._settle(metering, [entry], replace(_sum(priced), known=priced[0].cost.known - guess.known))
+
+    def _await(self, metering: Metering, effect: Charge) -> None:
+        """An upstream did not tell yet, for it was interrupted: its rows are provisional until it does."""
+        self._window += 1
+        priced = self._price_provisionally(metering, effect)
+        entries = [self._entry(metering, WINDOW, effect.generation, *each) for each in enumerate(priced)]
+        self._untold[effect.generation] = effect.usage, _sum(priced)
+        self._settle(metering, [replace(entries[0], told=effect.usage), *entries[1:]], _sum(priced))
+
+    def end(self) -> None:
+        """The session is closed. Idempotent."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._metering is None:
+            return
+        if self._open_since is not None:
+            self._metering.spool.put(self._windows(self._metering, None))
+            self._open_since = None
+        self._metering.budgets.leave(self._call)
+
+    @property
+    def _engine(self) -> str:
+        return self._session.dialogue.abilities.name
+
+    def _arm(self, metering: Metering) -> None:
+        self._timer = metering.clock.call_at(metering.clock.now() + WINDOW_SECONDS, self._pass_window)
+
+    def _pass_window(self) -> None:
+        """Thirty seconds more; and what the generation under way came to."""
+        metering = self._metering
+        assert metering is not None
+        entries = self._windows(metering, self._session.accrued)
+        metering.spool.put(entries)
+        # What is not known yet of it may be known when it is charged.
+        self._heed(metering, Cost(), Cost(from_picodollars(sum(entry.amount for entry in entries))))
+        self._arm(metering)
+
+    def _windows(self, metering: Metering, accrued: Charge | None) -> list[Entry]:
+        """The rows of a window: one for each upstream of the generation under way, one if there is none."""
+        assert self._open_since is not None
+        self._window += 1
+        now = metering.clock.now()
+        seconds, self._open_since = now - self._open_since, now
+        priced = self._price_provisionally(metering, accrued) if accrued else self._price(metering, _HARDWARE)
+        generation = accrued.generation if accrued else 0
+        first, *others = (self._entry(metering, WINDOW, generation, *each) for each in enumerate(priced))
+        told = accrued.usage if accrued else Usage()
+        return [replace(first, told=told, open_seconds=seconds), *others]
+
+    def _price_provisionally(self, metering: Metering, accrued: Charge) -> list[_Priced]:
+        """What a generation comes to before all is told: as its upstreams told so far, or as the client was told."""
+        if accrued.upstream:
+            return self._price(metering, accrued.upstream)
+        bills = metering.bills_of(self._model, self._engine)
+        if bills is None:
+            unknown = Cost(unknown=1, reasons=(f"{self._engine} has not told yet who is paid for it",))
+            return [_Priced(UpstreamUsage("", "", accrued.usage, estimated=True), unknown, "unknown")]
+        guessed = [UpstreamUsage(*bill, accrued.usage, estimated=True) for bill in bills[:1]]
+        return self._price(metering, guessed or _HARDWARE)
+
+    def _price(self, metering: Metering, upstream: Sequence[UpstreamUsage]) -> list[_Priced]:
+        prices = [metering.prices.price_of(each.provider, each.model) for each in upstream]
+        return [_Priced(each, cost(price, each), price.version) for each, price in zip(upstream, prices, strict=True)]
+
+    def _entry(self, metering: Metering, kind: Kind, generation: int, number: int, priced: _Priced) -> Entry:
+        upstream = priced.upstream
+        return Entry(
+            call=self._call,
+            session_id=self._session.id,
+            generation=generation,
+            kind=kind,
+            window=self._window if kind == WINDOW else 0,
+            number=number,
+            process=metering.process,
+            at=metering.now(),
+            owner=self._owner,
+            model=self._model or (self._session.setup.profile.id if self._session.setup else ""),
+            engine=self._engine,
+            provider=upstream.provider,
+            billed=upstream.model,
+            usage=upstream.usage,
+            seconds=upstream.seconds,
+            amount=to_picodollars(priced.cost.known),
+            unknown="; ".join(priced.cost.reasons),
+            price_version=priced.version,
+            estimated=upstream.estimated,
+        )
+
+    def _settle(self, metering: Metering, entries: list[Entry], settled: Cost) -> None:
+        metering.spool.put(entries)
+        self._heed(metering, settled, None)
+
+    def _heed(self, metering: Metering, settled: Cost, provisional: Cost | None) -> None:
+        """Do as the budgets say, once for each thing they say."""
+        verdict = metering.budgets.charge(self._call, metering.now(), settled, provisional)
+        if verdict.state in ("ok", self._state) or self._state == "spent":
+            return
+        self._state = verdict.state
+        log.warning("%s: %s", self._session.id, verdict.reason)
+        if verdict.state == "spent":
+            # After the other effects of the same event.
+            asyncio.get_running_loop().call_soon(self._dismiss, self._dismissal(metering, verdict))
+
+    def _dismissal(self, metering: Metering, verdict: Verdict) -> Dismiss:
+        return Dismiss(verdict.reason, metering.budgets.config.farewell)
+
+
+def _sum(priced: Sequence[_Priced]) -> Cost:
+    return sum((each.cost for each in priced), Cost())
