@@ -35,7 +35,6 @@ from antiphon.providers.errors import (
     ProviderError,
     QuotaExceeded,
     TimedOut,
-    TooLong,
     Unreachable,
 )
 from antiphon.providers.refusals import refusal
@@ -192,7 +191,7 @@ def ended(host: str, code: int, reason: str, secret: str = "") -> ProviderError:
     if code in (1007, 1008):
         return _refusal(message, code, said)
     if code == 1009:
-        return TooLong(message)
+        return ClientsFault(message, code, said or "a message was too large for the model")
     if code == 1011 and _QUOTA.search(said):
         return QuotaExceeded(message)
     if code in (1000, 1001, 1005, 1011, 1012, 1013):
