@@ -14,6 +14,7 @@ from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.cascade.espeak import EspeakVoice
 from antiphon.engines.cascade.espeak import voice as module
 from antiphon.engines.cascade.parts import SpeechChunk, Voice
+from antiphon.engines.cascade.process_voice import ATTEMPTS
 
 Speak = Callable[..., list[SpeechChunk]]
 
@@ -204,7 +205,7 @@ async def test_a_text_that_kills_every_worker_is_given_up(script: Script, caplog
     voice = EspeakVoice()
     await voice.start()
     assert await collect(voice, "poison") == []
-    assert len(lives.read_text()) == module.ATTEMPTS
+    assert len(lives.read_text()) == ATTEMPTS
     assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.WARNING, logging.ERROR]
     assert text_of(await collect(voice, "water")) == "water"
     await voice.aclose()

@@ -52,6 +52,16 @@ def pieces(text: str, limit: int = PIECE) -> Iterator[str]:
         yield text
 
 
+def sentences(text: str) -> Iterator[str]:
+    """Cut ``text`` behind every sentence and line."""
+    begin = 0
+    for match in _SENTENCE_END.finditer(text):
+        yield text[begin : match.end()]
+        begin = match.end()
+    if begin < len(text):
+        yield text[begin:]
+
+
 def _cut(window: str) -> int:
     for ends in _CUTS:
         found = [match.end() for match in ends.finditer(window)]
