@@ -7,6 +7,7 @@ import pytest
 
 from antiphon.engines.cascade.conversation import CascadeConversation
 from antiphon.engines.cascade.parts import Call, Fail, Ground, RecognitionContext, Say, Think
+from antiphon.engines.cascade.parts import Used as Spent
 from antiphon.live.events import (
     ActivityEnd,
     ActivityStart,
@@ -24,11 +25,13 @@ from antiphon.live.events import (
     ToolCalls,
     ToolResults,
     Update,
+    Used,
 )
 from antiphon.live.grounding import GroundedSearch
 from antiphon.live.history import FunctionCall, user
 from antiphon.live.profiles import PROFILES
 from antiphon.live.setup import ActivityDetection, Setup, Thinking, Tool
+from antiphon.live.tokens import UpstreamUsage
 
 PROFILE = PROFILES["gemini-3.8-live"]
 HELLO = (user("hello"),)
@@ -99,8 +102,19 @@ async def test_the_prompt_is_what_was_agreed(stage: Any) -> None:
     await scene.settle()
     (prompt,) = scene.brain.prompts
     assert (prompt.history, prompt.system_instruction, prompt.tools) == (HELLO, "Be Ada.", tools)
-    assert (prompt.language, prompt.search, prompt.thinking) == ("en-GB", None, Thinking())
+    assert (prompt.language, prompt.search, prompt.thinking, prompt.spoken) == ("en-GB", None, Thinking(), True)
     assert scene.events == [GenerationComplete(1)]
+    await scene.aclose()
+
+
+async def test_the_prompt_says_how_to_answer(stage: Any) -> None:
+    wanted = {"temperature": 0.5, "top_p": 0.9, "top_k": 5, "seed": 7, "max_output_tokens": 9}
+    scene = stage(modality="text", media_resolution="low", **wanted)
+    scene.conversation.send(Respond(1, HELLO))
+    await scene.settle()
+    (prompt,) = scene.brain.prompts
+    assert {name: getattr(prompt, name) for name in wanted} == wanted
+    assert (prompt.spoken, prompt.media_resolution) == (False, "low")
     await scene.aclose()
 
 
@@ -227,6 +241,33 @@ async def test_an_interruption_leaves_what_was_heard_of_the_user(stage: Any) -> 
     await scene.settle()
     assert [type(event) for event in scene.events] == [InputTranscript]
     await scene.aclose()
+
+
+UPSTREAM = UpstreamUsage("openai", "m")
+
+
+async def test_an_interruption_leaves_what_an_upstream_was_used_for(stage: Any) -> None:
+    scene = stage(Say("One."), Spent(UPSTREAM))
+    scene.reader.cancel()
+    scene.conversation.send(Respond(1, HELLO))
+    await scene.settle()
+    scene.conversation.send(Interrupt(2))
+    scene.read()
+    await scene.settle()
+    assert scene.events == [Used(1, UPSTREAM)]
+    await scene.aclose()
+
+
+async def test_what_is_left_when_it_closes_can_be_read_afterwards(stage: Any) -> None:
+    scene = stage(Say("One. Two"))
+    scene.brain.gate.clear()
+    scene.conversation.send(Respond(1, HELLO))
+    await scene.settle()
+    prompt = scene.brain.prompts[0]
+    await scene.aclose()
+    scene.events.clear()
+    prompt.spend(UPSTREAM)
+    assert [event async for event in scene.conversation] == [Used(1, UPSTREAM)]
 
 
 async def test_an_interruption_of_earlier_answers_leaves_this_one_alone(stage: Any) -> None:

@@ -79,6 +79,15 @@ async def test_what_is_borrowed_is_left_alone_but_the_search_is_its_own(parts: A
     assert [part.done for part in parts] == [[], [], ["start", "close"]]
 
 
+async def test_a_brain_that_can_be_started_is(parts: Any, new_brain: Any) -> None:
+    brain = new_brain()
+    brain.start, brain.aclose = parts[0].start, parts[0].aclose
+    one = engine(parts, brain, borrows_models=True)
+    await one.start()
+    await one.aclose()
+    assert parts[0].done == ["start", "close"]
+
+
 async def test_a_search_that_cannot_start_is_said() -> None:
     one = engine([Part(), Part(), Part("search folder: none; name one")])
     with pytest.raises(EngineUnavailable, match="name one"):

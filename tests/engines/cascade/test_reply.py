@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.engines.cascade.parts import Call, Fail, Ground, Prompt, Say, Think
+from antiphon.engines.cascade.parts import Call, Fail, Ground, Prompt, Say, Think, Used
 from antiphon.engines.cascade.reply import KEPT_BEHIND, MAX_LEAD, Reply, after
 from antiphon.live.events import (
     Failure,
@@ -19,10 +19,12 @@ from antiphon.live.events import (
     Speech,
     ToolCalls,
 )
+from antiphon.live.events import Used as Spent
 from antiphon.live.grounding import GroundedSearch, Source, Support
-from antiphon.live.history import FunctionCall, user
+from antiphon.live.history import FunctionCall, model, user
 from antiphon.live.profiles import PROFILES
 from antiphon.live.setup import Setup, Thinking
+from antiphon.live.tokens import Tokens, UpstreamUsage, Usage
 
 PROFILE = PROFILES["gemini-3.8-live"]
 PROMPT = Prompt((user("hello"),))
@@ -155,6 +157,98 @@ async def test_a_brain_is_left_waiting_and_then_asked_on(answer: Any, new_brain:
     assert scene.events[-1] == GenerationComplete(2)
     assert brain.closed == 1
     await scene.aclose()
+
+
+UPSTREAM = UpstreamUsage("openai", "m", Usage(Tokens(text=9), Tokens(text=3)))
+
+
+async def test_what_was_used_is_told_at_once(answer: Any) -> None:
+    scene = await answer(Say("One. Two."), Used(UPSTREAM), Say(" Three."))
+    assert scene.events.count(Spent(1, UPSTREAM)) == 1
+    assert scene.events.index(Spent(1, UPSTREAM)) < len(scene.events) - 3
+    assert scene.said == "One. Two. Three."
+
+
+class CostlyBrain:
+    """Counts to ten, one thought for each; what it was used for is told when it is closed."""
+
+    patience = 2.0
+
+    def __init__(self) -> None:
+        self.prompts: list[Prompt] = []
+        self.gate = asyncio.Semaphore(0)
+        self.open = 0
+
+    async def reply(self, prompt: Prompt) -> Any:
+        self.prompts.append(prompt)
+        self.open += 1
+        try:
+            for number in range(prompt.history[-1].text.count("."), 10):
+                await self.gate.acquire()
+                yield Say(f"n{number}. ")
+        finally:
+            self.open -= 1
+            prompt.spend(UPSTREAM)
+
+
+class TestPatience:
+    """A brain that costs something while it waits does not wait for long."""
+
+    async def begun(self, voice: Any, thoughts: int = 3) -> tuple[Answer, CostlyBrain]:
+        brain = CostlyBrain()
+        scene = Answer(brain, voice)
+        for _ in range(thoughts):
+            brain.gate.release()
+        await scene.settle()
+        return scene, brain
+
+    @pytest.mark.parametrize("thoughts", [0, 3])
+    async def test_suspended_for_long_it_is_closed_and_what_it_cost_is_told(
+        self, thoughts: int, voice: Any, loop_clock: Any
+    ) -> None:
+        scene, brain = await self.begun(voice, thoughts)
+        scene.reply.suspend()
+        await loop_clock.advance(1.9)
+        assert brain.open == 1
+        scene.events.clear()
+        await loop_clock.advance(0.2)
+        assert brain.open == 0
+        assert scene.events == [Spent(1, UPSTREAM)]
+        await scene.aclose()
+
+    async def test_a_false_interruption_costs_it_nothing(self, voice: Any, loop_clock: Any) -> None:
+        scene, brain = await self.begun(voice)
+        scene.reply.suspend()
+        await loop_clock.advance(1.5)
+        await scene.go_on(2, 0.1)
+        await loop_clock.advance(5)
+        assert (brain.open, len(brain.prompts)) == (1, 1)
+        await scene.aclose()
+
+    async def test_after_a_late_one_it_is_asked_for_the_rest(self, voice: Any, loop_clock: Any) -> None:
+        scene, brain = await self.begun(voice)
+        assert scene.said == "n0. n1. "
+        scene.reply.suspend()
+        await loop_clock.advance(3)
+        scene.events.clear()
+        scene.reply.go_on(2, 0.25)
+        for _ in range(10):
+            brain.gate.release()
+        await loop_clock.advance(0)
+        await scene.settle()
+        assert brain.prompts[1].history == (*PROMPT.history, model("n0. n1. "))
+        assert scene.said.split() == [f"n{number}." for number in range(1, 10)], "on from the word that was cut"
+        assert scene.events[-1] == GenerationComplete(2)
+        assert {event.generation for event in scene.events} == {2}
+        await scene.aclose()
+
+    async def test_the_next_answer_closes_it_at_once(self, voice: Any, loop_clock: Any) -> None:
+        scene, brain = await self.begun(voice)
+        scene.reply.suspend()
+        scene.events.clear()
+        await scene.aclose()
+        assert brain.open == 0
+        assert scene.events == [Spent(1, UPSTREAM)]
 
 
 async def test_it_can_be_interrupted_again(answer: Any) -> None:

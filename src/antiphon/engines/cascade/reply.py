@@ -138,6 +138,7 @@ class Reply:
         """Emit nothing any more. ``undelivered`` was emitted, but nobody has taken it."""
         self._running.clear()
         self._undelivered = undelivered
+        self._be_patient()
         patience: float | None = getattr(self._brain, "patience", None)
         if patience is not None and self._thoughts is not None:
             loop = asyncio.get_running_loop()
@@ -155,9 +156,13 @@ class Reply:
         self._repeat_undelivered()
         self._repeat_speech()
         self._repeat_rest()
+        self._be_patient()
+        self._running.set()
+
+    def _be_patient(self) -> None:
+        """Do not give the brain up any more."""
         if self._giving_up is not None:
             self._giving_up.cancel()
-        self._running.set()
 
     # --- thinking -------------------------------------------------------------------------------------------
 

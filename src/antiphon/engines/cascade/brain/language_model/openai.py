@@ -1,6 +1,6 @@
 """Language models behind ``/chat/completions``."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -28,7 +28,9 @@ from antiphon.providers.openai_chat import Calls, OpenAiChat, WrittenCall
 from antiphon.wire.openai import chat
 
 _DETAIL: Final[dict[MediaResolution, str]] = {"": "", "low": "low", "medium": "auto", "high": "high"}
-_EFFORTS: Final = ((0, "none"), (1_024, "low"), (4_096, "medium"))
+EFFORTS: Final = {"minimal": "low", "xhigh": "high"}
+"""Levels that only some servers know, and what all of them know instead."""
+_BY_BUDGET: Final = ((0, "none"), (1_024, "low"), (4_096, "medium"))
 """Budgets of thoughts (tokens, at most) and the effort that comes nearest; there are no budgets in this dialect."""
 
 
@@ -43,11 +45,13 @@ class OpenAiModel:
         provider: str = "",
         vision: bool = False,
         thinks: bool = False,
+        efforts: Mapping[str, str] = EFFORTS,
     ) -> None:
         self.name = name
         self.provider = provider
         self.vision = vision
         self.thinks = thinks
+        self._efforts = efforts
         self._client = client
         self._strict = client.http.base.host == "api.openai.com"
 
@@ -129,7 +133,7 @@ class OpenAiModel:
             seed=request.seed,
             max_tokens=None if self._strict else limit,
             max_completion_tokens=limit if self._strict else None,
-            reasoning_effort=effort(request.thinking) if self.thinks else "",
+            reasoning_effort=effort(request.thinking, self._efforts) if self.thinks else "",
         )
 
 
@@ -161,11 +165,11 @@ def declared(tool: Tool) -> chat.Tool:
     )
 
 
-def effort(thinking: Thinking) -> str:
-    """The level as it is, or the one that comes nearest to a budget; empty leaves it to the model."""
+def effort(thinking: Thinking, efforts: Mapping[str, str] = EFFORTS) -> str:
+    """What a level is called, or the one that comes nearest to a budget; empty leaves it to the model."""
     if thinking.level or thinking.budget is None:
-        return thinking.level
-    return next((name for most, name in _EFFORTS if thinking.budget <= most), "high")
+        return efforts.get(thinking.level, thinking.level)
+    return next((name for most, name in _BY_BUDGET if thinking.budget <= most), "high")
 
 
 def parsed(call: WrittenCall) -> tuple[FunctionCall, str]:

@@ -25,6 +25,9 @@ _STRONG: Final = re.compile(r"\*\*+|__+|~~|`+")
 _EMPHASIS: Final = re.compile(r"(?<![\w*])\*(?=\S)|(?<=[^\s*])\*(?![\w*])|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)")
 _INSIDE: Final = re.compile(r"(?<=[A-Za-z])_(?=[A-Za-z])")
 _ESCAPED: Final = re.compile(r"\\([*_`#~|<>\[\]()!\\.-])")
+_ASIDE: Final = 0xE000
+_PUT_ASIDE: Final = re.compile("[\ue000-\ue07f]")
+"""Characters for private use stand for escaped ones, which mean themselves, until everything else is done."""
 _BAR: Final = re.compile(r"[ \t]*\|[ \t]*")
 _PICTOGRAMS: Final = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]+"
@@ -59,23 +62,28 @@ class Speakable:
         if link := _OPEN_LINK.search(held):
             return link.start()
         word = _WORD.search(held)
-        if word and (_HOLDS.search(word[0]) or _is_address(word[0].lower())):
+        if word and self._may_change(word[0]):
             return word.start()
         # What makes a line a heading or an item stands before a space: it goes together with what follows.
         line = held[held.rfind("\n") + 1 :]
         whole_line = self._line_begins or "\n" in held
-        if whole_line and not line.strip(" \t#>*+-•`~|_="):
+        if whole_line and (not line.strip(" \t#>*+-•`~_=") or line.lstrip().startswith("|")):
             return len(held) - len(line)
         return len(held)
+
+    def _may_change(self, word: str) -> bool:
+        """Whether what follows a word may say what it is."""
+        picture = word == "!" and not self._before.isalnum()
+        return picture or bool(_HOLDS.search(word)) or _is_address(word.lower())
 
     def _plain(self, text: str) -> str:
         if not text:
             return ""
         begins, before = self._line_begins, self._before
         self._line_begins = text.endswith("\n")
-        self._before = text[-1] if text[-1].isalnum() else "\x00"
+        self._before = text[-1] if text[-1].isalnum() or text[-1] == " " else ""
         # Something must stand for what comes before on the line, or its middle would be taken for its head.
-        return plain(text) if begins else plain(f"{before}{text}").removeprefix(before)
+        return plain(text) if begins else plain(f"\x00{before}{text}")[1:].removeprefix(before)
 
 
 def _is_address(word: str) -> bool:
@@ -85,6 +93,7 @@ def _is_address(word: str) -> bool:
 
 def plain(text: str) -> str:
     """``text`` without what is not spoken. Links are their words, bare addresses the names of their hosts."""
+    text = _ESCAPED.sub(lambda escaped: chr(_ASIDE + ord(escaped[1])), text)
     text = _FENCE.sub("", text)
     text = _RULE.sub("", text)
     text = _LINK.sub(lambda link: link[1] or _host(link[2]), text)
@@ -93,8 +102,8 @@ def plain(text: str) -> str:
     text = _STRONG.sub("", text)
     text = _EMPHASIS.sub("", text)
     text = _INSIDE.sub(" ", text)
-    text = _ESCAPED.sub(r"\1", text)
     text = _BAR.sub(", ", text) if "|" in text else text
+    text = _PUT_ASIDE.sub(lambda put: chr(ord(put[0]) - _ASIDE), text)
     return _PICTOGRAMS.sub("", text)
 
 
