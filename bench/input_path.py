@@ -18,13 +18,15 @@ from antiphon.audio.frames import RATE
 from antiphon.audio.vad import Vad, load_vad
 from antiphon.calls.call import Call
 from antiphon.calls.clock import LoopClock
-from antiphon.engines.base import Abilities, Conversation
+from antiphon.calls.plan import always
+from antiphon.engines.base import NOTHING, Abilities, Conversation
 from antiphon.engines.cascade.conversation import CascadeConversation
 from antiphon.engines.cascade.ears import Ear, Ears, OnFrame, OnSkip
 from antiphon.engines.cascade.parts import RecognitionContext
 from antiphon.live.events import ModelEvent, UserEvent
 from antiphon.live.inputs import ClientLeft
 from antiphon.live.policy import Policy
+from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 from antiphon.wire.gemini.decode import decode_client
 from bench.floor import FloorSession, hear
@@ -68,7 +70,7 @@ class _Engine:
 
     async def start(self) -> None: ...
 
-    async def open(self, setup: Setup) -> Conversation:
+    async def open(self, setup: Setup, seed: Seed = NOTHING) -> Conversation:
         return self._open(setup)
 
     async def aclose(self) -> None: ...
@@ -102,7 +104,7 @@ def _cascade(ears: Ears) -> Open:
 
 async def _calls(opens: Open, count: int) -> list[Call]:
     clock = LoopClock()
-    calls = [Call(str(number), _Engine(opens), _UNLIMITED, clock) for number in range(count)]
+    calls = [Call(str(number), always(_Engine(opens)), _UNLIMITED, clock) for number in range(count)]
     for call in calls:
         call.receive(setup())
     for call in calls:

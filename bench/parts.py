@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from msgspec import Struct
 
-from antiphon.engines.base import Conversation, Engine
+from antiphon.engines.base import NOTHING, Conversation, Engine
 from antiphon.engines.cascade.parts import Call, Hypothesis, Prompt, RecognitionContext, Say, SpeechChunk, Thought
 from antiphon.live.abilities import Abilities
 from antiphon.live.events import ModelEvent
 from antiphon.live.history import FunctionCall, FunctionResult
+from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup, Tool
 
 HEARD = "a probe"
@@ -137,9 +138,9 @@ class TimedEngine:
         """Start the other engine."""
         await self._engine.start()
 
-    async def open(self, setup: Setup) -> Conversation:
+    async def open(self, setup: Setup, seed: Seed = NOTHING) -> Conversation:
         """Begin a conversation."""
-        return _TimedConversation(await self._engine.open(setup), self.marks)
+        return _TimedConversation(await self._engine.open(setup, seed), self.marks)
 
     async def aclose(self) -> None:
         """Close the other engine."""

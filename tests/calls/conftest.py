@@ -10,10 +10,12 @@ import pytest
 from antiphon.calls.call import Call
 from antiphon.calls.memory import Memory
 from antiphon.calls.outbox import Outbox
-from antiphon.engines.base import Abilities
+from antiphon.calls.plan import always
+from antiphon.engines.base import NOTHING, Abilities
 from antiphon.live.events import ModelEvent, UserEvent
 from antiphon.live.inputs import ClientLeft
 from antiphon.live.policy import Policy
+from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 from antiphon.testing.clock import VirtualClock
 from antiphon.wire.gemini import client
@@ -60,7 +62,7 @@ class Engine:
 
     async def start(self) -> None: ...
 
-    async def open(self, setup: Setup) -> Line:
+    async def open(self, setup: Setup, seed: Seed = NOTHING) -> Line:
         self.setups.append(setup)
         await self.may_open.wait()
         if self.fail is not None:
@@ -83,7 +85,7 @@ def clock() -> VirtualClock:
 @pytest.fixture
 async def call(engine: Engine, clock: VirtualClock) -> AsyncIterator[Call]:
     """A call that ends with its test."""
-    call = Call("a-call", engine, Policy(), clock)
+    call = Call("a-call", always(engine), Policy(), clock)
     yield call
     call.receive(ClientLeft())
     await call.ended()

@@ -8,6 +8,7 @@ import pytest
 
 from antiphon.calls.call import Call
 from antiphon.calls.outbox import Hangup, Outbox
+from antiphon.calls.plan import always
 from antiphon.engines.base import EngineUnavailable
 from antiphon.live import events
 from antiphon.live.effects import SendSpeech
@@ -45,7 +46,7 @@ class TestOrder:
         order: list[Any] = []
         monkeypatch.setattr(Outbox, "put", lambda _, item: order.append(item))
         engine.line.on_send = order.append
-        call = Call("a-call", engine, Policy(), clock)
+        call = Call("a-call", always(engine), Policy(), clock)
         call.receive(SETUP)
         call.receive(TEXT)
         await settle()
@@ -242,7 +243,7 @@ class TestEnd:
     async def test_the_conversation_is_closed_even_when_the_end_is_cancelled(
         self, engine: Any, clock: VirtualClock, settle: Any
     ) -> None:
-        call = Call("a-call", engine, Policy(), clock)
+        call = Call("a-call", always(engine), Policy(), clock)
         call.receive(SETUP)
         await call.outbox.get()
         call.receive(ClientLeft())

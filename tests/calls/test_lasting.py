@@ -12,6 +12,7 @@ from antiphon.calls.call import Call
 from antiphon.calls.caller import Caller
 from antiphon.calls.memory import Memory
 from antiphon.calls.outbox import Hangup
+from antiphon.calls.plan import always
 from antiphon.calls.switchboard import Switchboard
 from antiphon.live.effects import Close, Effect, Open, Save
 from antiphon.live.events import Failure, ModelEvent, ModelText
@@ -46,7 +47,7 @@ class FakeSession:
         self.received: list[Any] = []
         self._close: Close | None = None
 
-    def receive(self, event: Any, now: float) -> list[Effect]:
+    def receive(self, event: Any, now: float, frame: bytes = b"") -> list[Effect]:
         if self.closed:
             return []
         self.received.append(event)
@@ -131,7 +132,7 @@ class Process:
     """A server of its own, as far as calls know."""
 
     def __init__(self, engine: Any, clock: VirtualClock, memory: Memory, admission: Any) -> None:
-        self.board = Switchboard(engine, Policy(), clock, 10, admission=admission, memory=memory)
+        self.board = Switchboard(always(engine), Policy(), clock, 10, admission=admission, memory=memory)
         memory.attend(lambda: self.board.calls, clock)
 
     async def begun(self, setup: client.Setup = SETUP) -> Call:
@@ -167,7 +168,7 @@ class TestBegin:
         self, process: Process, admission: FakeAdmission
     ) -> None:
         call = await process.begun()
-        assert received(call, Begin) == [Begin(SETUP)]
+        assert [begin.setup for begin in received(call, Begin)] == [SETUP]
         assert admission.asked == [(SETUP, ME)]
 
     async def test_a_refusal_closes(self, process: Process, admission: FakeAdmission) -> None:
@@ -192,9 +193,9 @@ class TestBegin:
         assert len(received(call, Begin)) == 2
 
     async def test_without_an_admission_the_setup_stands_for_itself(self, engine: Any, clock: VirtualClock) -> None:
-        call = Call("a", engine, Policy(), clock)
+        call = Call("a", always(engine), Policy(), clock)
         await call.begin(SETUP)
-        assert received(call, Begin) == [Begin(SETUP)]
+        assert [begin.setup for begin in received(call, Begin)] == [SETUP]
         call.receive(ClientLeft())
         await call.ended()
 
@@ -289,8 +290,7 @@ class TestRecord:
         engine.line.aclose = fail
         call = await process.begun(client.Setup(model="models/opens"))
         await until(lambda: bool(received(call, EngineOpened)))
-        with pytest.raises(OSError, match="stuck"):
-            await process.end(call)
+        await process.end(call)
         assert len(await memory.records.latest(9)) == 1
 
 
@@ -411,7 +411,7 @@ class TestMarker:
         self, engine: Any, clock: VirtualClock, settle: Any
     ) -> None:
         said = ModelText(1, "hi")
-        board = Switchboard(engine, Policy(), clock, 2, make_marker=Echo)
+        board = Switchboard(always(engine), Policy(), clock, 2, make_marker=Echo)
         call = board.place()
         await call.begin(client.Setup(model="models/opens"))
         engine.line.say(said)
@@ -427,7 +427,7 @@ class TestMarker:
             made.append(Echo())
             return made[-1]
 
-        board = Switchboard(engine, Policy(), clock, 2, make_marker=make)
+        board = Switchboard(always(engine), Policy(), clock, 2, make_marker=make)
         first, second = board.place(), board.place()
         assert len(made) == 2
         for call in (first, second):

@@ -16,9 +16,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from antiphon.calls.clock import Clock
-from antiphon.engines.base import Abilities, EngineUnavailable
+from antiphon.engines.base import NOTHING, Abilities, EngineUnavailable
 from antiphon.live import events
 from antiphon.live.policy import Policy
+from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 from antiphon.server.config import Config
 from antiphon.server.running import Server
@@ -89,7 +90,7 @@ class PuppetEngine:
     async def start(self) -> None:
         self.started += 1
 
-    async def open(self, setup: Setup) -> Puppet:
+    async def open(self, setup: Setup, seed: Seed = NOTHING) -> Puppet:
         if self.unavailable:
             raise EngineUnavailable(self.unavailable)
         self.latest = Puppet(self, setup)

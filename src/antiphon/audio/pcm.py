@@ -22,3 +22,9 @@ def to_int16(pcm: bytes | bytearray | memoryview) -> NDArray[np.int16]:
 def from_int16(samples: NDArray[np.int16]) -> bytes:
     """``samples`` (shape ``[n]``) as bytes."""
     return samples.astype("<i2", copy=False).tobytes()
+
+
+def peak(pcm: bytes) -> int:
+    """The loudest of the samples, 0 to 32,768."""
+    samples = to_int16(pcm)
+    return max(int(samples.max()), -int(samples.min())) if len(samples) else 0

@@ -2,24 +2,41 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from antiphon.calls.caller import Caller
 from antiphon.calls.clock import Clock, Timer
+from antiphon.calls.line import Announcer, Line
 from antiphon.calls.memory import Keeping, Memory
+from antiphon.calls.metering import Metering, Tab
 from antiphon.calls.outbox import Hangup, Outbox
-from antiphon.engines.base import Conversation, Engine, EngineUnavailable
-from antiphon.live.effects import Charge, Close, Note, Open, Save, Send, SendSpeech, Spend, Tell
+from antiphon.calls.plan import Plan
+from antiphon.live.effects import (
+    Abandon,
+    Announce,
+    Charge,
+    Close,
+    Note,
+    Open,
+    Save,
+    Send,
+    SendFrame,
+    SendSpeech,
+    Spend,
+    Tell,
+)
 from antiphon.live.events import Failure, Interrupt, ModelEvent
-from antiphon.live.inputs import Begin, EngineOpened, Evicted, Refused, Saved, Tick
+from antiphon.live.inputs import Begin, Evicted, Refused, Saved, Tick
 from antiphon.live.policy import Policy
 from antiphon.live.record import Record
 from antiphon.live.session import Event, Session
-from antiphon.live.setup import Setup
 from antiphon.live.snapshot import Snapshot
 from antiphon.store.resumptions import SupersededError
 from antiphon.wire.gemini import client
+from antiphon.wire.gemini.dialect import Dialect
 from antiphon.wire.refusal import CloseCode, Refusal
 
 log = logging.getLogger("antiphon.calls")
@@ -54,35 +71,39 @@ class Call:
     The door hands the client's setup to :meth:`begin`, every other message to :meth:`receive`, and writes what it gets
     from ``outbox``. Everything the call started has ended once :meth:`ended` returns.
 
-    ``evict`` ends the other calls that have the session of this one; ``marker`` is this call's alone.
+    ``plans`` has the plan of the model that the setup names: which engines may answer. ``evict`` ends the other calls
+    that have the session of this one; ``marker`` is this call's alone; ``announcer`` says what no engine made.
     """
 
     def __init__(
         self,
         session_id: str,
-        engine: Engine,
+        plans: Callable[[str], Plan],
         policy: Policy,
         clock: Clock,
         *,
         caller: Caller | None = None,
         admission: Admission | None = None,
         memory: Memory | None = None,
+        metering: Metering | None = None,
         evict: Callable[["Call", str], None] = lambda call, session_id: None,
         marker: Marker | None = None,
+        announcer: Announcer | None = None,
     ) -> None:
         self.caller = caller or Caller()
         self.outbox = Outbox()
-        self.session = Session(policy, clock.now(), session_id, engine.abilities)
-        self._engine = engine
+        self.session = Session(policy, clock.now(), session_id)
+        self._plans = plans
         self._clock = clock
         self._admission = admission
         self._keeping = Keeping(memory, self.caller.owner)
+        self._tab = Tab(metering, self.session, self.caller.owner, self.receive)
         self._evict = evict
         self._marker = marker
+        self._announcer = announcer
         self._begun = False
         self._record: Record | None = None
-        self._conversation: Conversation | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._line: Line | None = None
         self._saves: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._timer_due = 0.0
@@ -90,8 +111,11 @@ class Call:
         self._perform: dict[type, Callable[..., None]] = {
             Send: lambda effect: self.outbox.put(effect.message),
             SendSpeech: self.outbox.put,
+            SendFrame: self.outbox.put,
             Tell: self._tell,
-            Open: lambda effect: self._start(self._converse(effect.setup)),
+            Open: self._open,
+            Abandon: lambda effect: self.line.abandon(effect.reason),
+            Announce: lambda effect: self.line.announce(effect),
             Charge: self._charge,
             Spend: self._spend,
             Save: self._save,
@@ -115,16 +139,24 @@ class Call:
         """Whether a frame of video that comes now would be kept."""
         return self.session.wants_frame(self._clock.now())
 
-    async def begin(self, setup: client.Setup) -> None:
+    @property
+    def line(self) -> Line:
+        """The engine's side of the call."""
+        assert self._line is not None, "there is no engine before the setup"
+        return self._line
+
+    async def begin(self, setup: client.Setup, dialect: Dialect = "gemini") -> None:
         """Take the client's setup, once what it refers to was looked up. The next message waits for that."""
-        if self._begun or self._admission is None:
-            # A second setup is refused by the session, whatever it refers to.
-            self._begun = True
+        if self._begun:
+            # The session refuses a second one, whatever it refers to.
             self.receive(Begin(setup))
             return
         self._begun = True
         try:
-            begin = await self._admission.begin(setup, self.caller)
+            begin = Begin(setup) if self._admission is None else await self._admission.begin(setup, self.caller)
+            asked = begin.setup.model
+            begin = self._planned(begin, dialect)
+            await self._tab.admit(asked, begin.snapshot.session_id if begin.snapshot else self.id)
             if begin.snapshot is not None and not self.session.closed:
                 # Nobody is evicted for a setup that will be refused.
                 self.session.agree(begin)
@@ -138,10 +170,33 @@ class Call:
         else:
             self.receive(begin)
 
-    def receive(self, event: Event) -> None:
-        """Take what happened and do what the session wants done about it."""
+    def _planned(self, begin: Begin, dialect: Dialect) -> Begin:
+        """The beginning with the engine that will answer."""
+        plan = self._plans(begin.setup.model)
+        self._line = self._new_line(plan)
+        setup = replace(begin.setup, model=plan.model) if plan.model else begin.setup
+        return replace(begin, setup=setup, abilities=plan.abilities, dialect=dialect)
+
+    def _new_line(self, plan: Plan) -> Line:
+        return Line(plan, self._clock, self.receive, self._mark, self._announcer, lambda: self.id)
+
+    def _open(self, effect: Open) -> None:
+        if self._line is None:
+            # A setup that refers to nothing, and came without :meth:`begin`.
+            self._line = self._new_line(self._plans(effect.setup.profile.id))
+        self._tab.begin()
+        self._line.open(effect)
+
+    def _mark(self, event: ModelEvent) -> tuple[ModelEvent, ...]:
+        return (event,) if self._marker is None else self._marker.mark(event)
+
+    def receive(self, event: Event, frame: bytes = b"") -> None:
+        """Take what happened and do what the session wants done about it.
+
+        ``frame`` is the client's message as it came, for engines that can pass it on.
+        """
         try:
-            effects = self.session.receive(event, self._clock.now())
+            effects = self.session.receive(event, self._clock.now(), frame)
         except Exception as error:
             log.exception("%s: the session failed on %s", self.id, type(event).__name__)
             failure = Failure("internal error; the log of the server has it", detail=repr(error))
@@ -156,26 +211,20 @@ class Call:
         if self.outbox.dropped_bytes:
             dropped = self.outbox.dropped_bytes
             log.warning("%s: %d bytes of speech were dropped: the client read too slowly", self.id, dropped)
-        for task in self._tasks:
-            task.cancel()
         try:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._line is not None:
+                await self._line.aclose()
         finally:
-            try:
-                if self._conversation is not None:
-                    await self._conversation.aclose()
-            finally:
-                await self._finish_keeping()
+            await self._finish_keeping()
 
     def _tell(self, effect: Tell) -> None:
-        assert self._conversation is not None
         if type(effect.event) is Interrupt:
             self.outbox.forget_speech_before(effect.event.generation)
         try:
-            self._conversation.send(effect.event)
+            self.line.tell(effect.event)
         except Exception as error:
             # After the other effects of the same event: one of them may be the close.
-            asyncio.get_running_loop().call_soon(self._fail, error)
+            asyncio.get_running_loop().call_soon(self.line.fail, error)
 
     def _charge(self, effect: Charge) -> None:
         log.info(
@@ -185,9 +234,11 @@ class Call:
             effect.usage.prompt.total,
             effect.usage.response.total,
         )
+        self._tab.charge(effect)
 
     def _spend(self, effect: Spend) -> None:
         log.info("%s: generation %d spent more at %s", self.id, effect.generation, effect.upstream.provider)
+        self._tab.spend(effect)
 
     def _save(self, effect: Save) -> None:
         task = asyncio.get_running_loop().create_task(self._keep(effect.snapshot))
@@ -214,6 +265,7 @@ class Call:
     def _close(self, effect: Close) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._tab.end()
         level = logging.INFO if effect.code in (None, CloseCode.NORMAL) else logging.WARNING
         log.log(level, "%s: closed %s: %s", self.id, effect.code or "", effect.reason)
         if effect.code is not None:
@@ -222,36 +274,6 @@ class Call:
         # Connections that never said what they want, such as those of port scanners, are not worth one.
         if self._begun:
             self._record = self.session.record(self._clock.now())
-
-    async def _converse(self, setup: Setup) -> None:
-        """Open the engine's conversation and hand its events to the session until it ends."""
-        try:
-            self._conversation = await self._engine.open(setup)
-        except EngineUnavailable as error:
-            self.receive(Failure(str(error)))
-            return
-        self.receive(EngineOpened())
-        async for event in self._conversation:
-            for marked in (event,) if self._marker is None else self._marker.mark(event):
-                self.receive(marked)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._guard(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception as error:
-            self._fail(error)
-        finally:
-            # However the engine's side ended: unless the session is closed already, there is nobody left to answer.
-            self.receive(Failure("the engine ended the conversation"))
-
-    def _fail(self, error: Exception) -> None:
-        log.error("%s: the engine failed", self.id, exc_info=error)
-        self.receive(Failure("the engine failed; the log of the server has it", detail=repr(error)))
 
     def _arm(self) -> None:
         """Wake the session at its deadline. A timer that fires too early is set again then."""

@@ -5,7 +5,7 @@ from collections import deque
 
 from msgspec import Struct
 
-from antiphon.live.effects import SendSpeech
+from antiphon.live.effects import SendFrame, SendSpeech
 from antiphon.wire.gemini.server import ServerMessage
 
 MAX_SPEECH_BYTES = 24_000 * 2 * 120
@@ -19,7 +19,7 @@ class Hangup(Struct, frozen=True):
     reason: str
 
 
-Outgoing = ServerMessage | SendSpeech | Hangup
+Outgoing = ServerMessage | SendSpeech | SendFrame | Hangup
 
 
 class Outbox:
@@ -38,19 +38,19 @@ class Outbox:
 
     def put(self, item: Outgoing) -> None:
         """Queue ``item``."""
-        if type(item) is SendSpeech:
-            if self._speech_bytes + len(item.pcm) > MAX_SPEECH_BYTES:
-                self.dropped_bytes += len(item.pcm)
+        if size := _speech_bytes(item):
+            if self._speech_bytes + size > MAX_SPEECH_BYTES:
+                self.dropped_bytes += size
                 return
-            self._speech_bytes += len(item.pcm)
+            self._speech_bytes += size
         self._items.append(item)
         self._ready.set()
 
     def forget_speech_before(self, generation: int) -> None:
         """Drop the speech of every generation numbered below ``generation``."""
-        kept = [item for item in self._items if type(item) is not SendSpeech or item.generation >= generation]
+        kept = [item for item in self._items if not 0 < _generation(item) < generation]
         self._items = deque(kept)
-        self._speech_bytes = sum(len(item.pcm) for item in kept if type(item) is SendSpeech)
+        self._speech_bytes = sum(map(_speech_bytes, kept))
 
     async def get(self) -> Outgoing:
         """The next item, once there is one."""
@@ -58,6 +58,19 @@ class Outbox:
             self._ready.clear()
             await self._ready.wait()
         item = self._items.popleft()
-        if type(item) is SendSpeech:
-            self._speech_bytes -= len(item.pcm)
+        self._speech_bytes -= _speech_bytes(item)
         return item
+
+
+def _speech_bytes(item: Outgoing) -> int:
+    """How much speech it holds, as PCM; a frame that was passed on is base64 and little else."""
+    if type(item) is SendSpeech:
+        return len(item.pcm)
+    if type(item) is SendFrame and item.generation:
+        return len(item.frame) * 3 // 4
+    return 0
+
+
+def _generation(item: Outgoing) -> int:
+    """Whose speech it is; 0 for everything else."""
+    return item.generation if isinstance(item, SendSpeech | SendFrame) else 0

@@ -9,8 +9,10 @@ from contextlib import suppress
 from antiphon.calls.call import Admission, Call, Marker
 from antiphon.calls.caller import Caller
 from antiphon.calls.clock import Clock
+from antiphon.calls.line import Announcer
 from antiphon.calls.memory import Memory
-from antiphon.engines.base import Engine
+from antiphon.calls.metering import Metering
+from antiphon.calls.plan import Plan
 from antiphon.live.inputs import Drain, Evicted
 from antiphon.live.policy import Policy
 from antiphon.wire.refusal import CloseCode, Refusal
@@ -19,30 +21,34 @@ log = logging.getLogger("antiphon.calls")
 
 
 class Switchboard:
-    """All calls of the process, and the engine that answers them.
+    """All calls of the process. Which engines may answer one, ``plans`` says by the name of its model.
 
-    Calls look up at ``admission`` what setups refer to and leave in ``memory`` what outlives them; each has a marker of
-    its own from ``make_marker``.
+    Calls look up at ``admission`` what setups refer to and leave in ``memory`` what outlives them; ``metering`` keeps
+    account of what they cost, and each has a marker of its own from ``make_marker``.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        plans: Callable[[str], Plan],
         policy: Policy,
         clock: Clock,
         max_calls: int,
         *,
         admission: Admission | None = None,
         memory: Memory | None = None,
+        metering: Metering | None = None,
         make_marker: Callable[[], Marker] | None = None,
+        announcer: Announcer | None = None,
     ) -> None:
-        self._engine = engine
+        self._plans = plans
         self._policy = policy
         self._clock = clock
         self._max_calls = max_calls
         self._admission = admission
         self._memory = memory
+        self._metering = metering
         self._make_marker = make_marker
+        self._announcer = announcer
         self._draining = False
         # Not by session: that is another one, once a call goes on with it, and two calls may have it for a moment.
         self._calls: set[Call] = set()
@@ -75,14 +81,16 @@ class Switchboard:
             raise Refusal("", reason, "try again later", CloseCode.INTERNAL)
         call = Call(
             secrets.token_hex(8),
-            self._engine,
+            self._plans,
             self._policy,
             self._clock,
             caller=caller,
             admission=self._admission,
             memory=self._memory,
+            metering=self._metering,
             evict=self._evict,
             marker=self._make_marker() if self._make_marker else None,
+            announcer=self._announcer,
         )
         self._calls.add(call)
         self._empty.clear()

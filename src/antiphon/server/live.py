@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from antiphon.calls.call import Call
 from antiphon.calls.outbox import Hangup, Outgoing
 from antiphon.calls.switchboard import Switchboard
-from antiphon.live.effects import SendSpeech
+from antiphon.live.effects import SendFrame, SendSpeech
 from antiphon.live.events import Failure
 from antiphon.live.inputs import ClientLeft, FrameSkipped, Refused, Unread
 from antiphon.server.auth import Gate
@@ -113,14 +113,15 @@ class LiveDoor:
         while (event := await receive())["type"] != "websocket.disconnect":
             if call.session.closed:
                 continue
-            message = self._decode(call, route, event.get("text") or event.get("bytes") or b"")
+            frame = event.get("text") or event.get("bytes") or b""
+            message = self._decode(call, route, frame)
             if message is None or call.session.closed:
                 continue
-            if isinstance(message, RealtimeInput) and message.video is None and not message.media_chunks:
+            if isinstance(message, RealtimeInput) and message.audio is not None and _is_sound(message):
                 # Nearly all messages: sound. There is nothing to wait for.
                 call.receive(message)
             else:
-                await self._take(call, message)
+                await self._take(call, message, route, frame)
 
     def _decode(self, call: Call, route: Route, frame: Frame) -> ClientMessage | None:
         """The message in a frame; None if it was refused."""
@@ -138,10 +139,10 @@ class LiveDoor:
             call.receive(Unread(ignored))
         return message
 
-    async def _take(self, call: Call, message: ClientMessage) -> None:
+    async def _take(self, call: Call, message: ClientMessage, route: Route, frame: Frame) -> None:
         """Hand over a message that something must be looked up for, or looked at. The next one waits."""
         if isinstance(message, Setup):
-            await call.begin(message)
+            await call.begin(message, route.dialect or "gemini")
         elif _is_frame(message) and not call.wants_frame:
             call.receive(FrameSkipped())
         else:
@@ -150,7 +151,7 @@ class LiveDoor:
             except Refusal as refusal:
                 call.receive(Refused(refusal))
             else:
-                call.receive(message)
+                call.receive(message, frame if isinstance(frame, bytes) else frame.encode())
 
     async def _write(self, call: Call, route: Route, send: Send, scope: Scope) -> None:
         """Write what the call sends until it hangs up, the client leaves or stops reading."""
@@ -172,6 +173,8 @@ class LiveDoor:
     def _frame(self, item: Outgoing, call: Call, dialect: Dialect) -> Message:
         if isinstance(item, Hangup):
             return _close(item.code, item.reason)
+        if isinstance(item, SendFrame):
+            return {"type": "websocket.send", "bytes": item.frame}
         try:
             frame = encode_audio(item.pcm, dialect) if isinstance(item, SendSpeech) else encode_server(item, dialect)
             return {"type": "websocket.send", "bytes": frame}
@@ -183,6 +186,10 @@ class LiveDoor:
             reason = "internal error; the log of the server has it"
         call.receive(Failure(reason))
         return _close(CloseCode.INTERNAL, reason)
+
+
+def _is_sound(message: RealtimeInput) -> bool:
+    return message.video is None and not message.media_chunks
 
 
 def _is_frame(message: ClientMessage) -> bool:

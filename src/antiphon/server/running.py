@@ -13,13 +13,17 @@ from antiphon.calls.admission import Admission
 from antiphon.calls.clock import Clock, LoopClock, time_of_day
 from antiphon.calls.marking import Marker
 from antiphon.calls.memory import Memory
+from antiphon.calls.metering import Metering
+from antiphon.calls.plan import always
 from antiphon.calls.switchboard import Switchboard
 from antiphon.engines.base import Engine
+from antiphon.meter.prices import Prices
 from antiphon.server.app import App
 from antiphon.server.config import Config, ConfigError
 from antiphon.server.socket import SocketProtocol
 from antiphon.server.tls import TlsError, TlsFiles, ensure_tls
 from antiphon.store.database import StoreError
+from antiphon.store.ledger import Ledger
 
 
 class Server:
@@ -33,8 +37,9 @@ class Server:
         self.port = 0
         self.tls_port: int | None = None
         self._clock = clock
-        now = time.time if clock is None else time_of_day(clock)
-        self._memory = Memory(config.data_dir, config.resumption_ttl, config.record_ttl, now)
+        self._now = time.time if clock is None else time_of_day(clock)
+        self._memory = Memory(config.data_dir, config.resumption_ttl, config.record_ttl, self._now)
+        self._metering: Metering | None = None
         self._switchboard: Switchboard
         self._serving: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
@@ -76,13 +81,15 @@ class Server:
             await self._memory.aclose()
             raise
         clock = self._clock or LoopClock()
+        self._metering = Metering(Ledger(self._memory.database), Prices(), clock, now=self._now)
         self._switchboard = Switchboard(
-            self.engine,
+            always(self.engine),
             self.config.session,
             clock,
             self.config.max_sessions,
             admission=Admission(self._memory.grants, self._memory.resumptions),
             memory=self._memory,
+            metering=self._metering,
             make_marker=(lambda: Marker(self.config.watermark_key)) if self.config.watermark else None,
         )
         self._memory.attend(lambda: self._switchboard.calls, clock)
@@ -98,6 +105,8 @@ class Server:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._serving))
         self._serving = []
+        if self._metering is not None:
+            await self._metering.aclose()
         await self._memory.aclose()
         await self.engine.aclose()
 
