@@ -8,6 +8,7 @@ sent: pongs of the hosted service take 8 to 30 seconds.
 """
 
 import asyncio
+import logging
 import re
 import ssl
 from collections.abc import Mapping
@@ -47,6 +48,10 @@ CLOSE_SECONDS: Final = 1.0
 
 ABNORMAL: Final = 1006
 """What a connection that ended without a close frame is said to have been closed with."""
+
+_log = logging.getLogger("antiphon.relay.socket")
+# At its lowest level, the client writes requests with their headers, and so keys.
+_log.setLevel(logging.WARNING)
 
 _HANDLE = re.compile(r"session handle|session not found|requested entity was not found", re.IGNORECASE)
 _MODEL = re.compile(r"\bmodels?\b.*not found|not found for api version", re.IGNORECASE)
@@ -164,6 +169,7 @@ async def dial(
                 websocket_handshake_timeout=seconds,
                 max_frame_size=MAX_FRAME_BYTES,
                 max_redirects=0,
+                logger_name=_log,
                 extra_headers=dict(headers),
                 proxy=_proxy(url),
             )

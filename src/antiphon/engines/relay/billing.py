@@ -19,7 +19,8 @@ class Bill:
     def __init__(self, *, speaks: bool) -> None:
         self._speaks = speaks
         self._pending: UsageMetadata | None = None
-        self._billed: UsageMetadata | None = None
+        # Before the first generation there is none that a record could be the late one of.
+        self._billed: UsageMetadata | None = UsageMetadata()
         self._over = True
         self._called = False
 

@@ -9,7 +9,8 @@ resume with, none of that is seen outside:
   answer: that may get to its end, or be cut.
 - A connection that is lost, or stalls, is replaced at once. What the handle does not stand for is told again
   (:mod:`antiphon.engines.relay.journal`). Upstreams do not go on with an answer that was cut: it ends here as
-  interrupted, and what the user said is answered anew, as the next generation. An answer that only waits for functions,
+  interrupted, and what the user said is answered anew, as the next generation; if that is cut as well, the conversation
+  is lost, for nobody wants to be interrupted twice. An answer that only waits for functions,
   or for the first word after them, is not cut: it goes on as the same generation once their results, told in words,
   are there; they are not called again.
 - Sound that comes while there is no connection waits, the newest seconds of it; everything else waits in order.
@@ -56,7 +57,6 @@ from antiphon.live.events import (
     StreamEnd,
     ToolCalls,
     ToolResults,
-    TurnComplete,
     Update,
     UserEvent,
     UserWords,
@@ -78,7 +78,7 @@ MAX_WAITING = 512
 """Events that wait to be taken before the upstream has to wait; half of them must be gone before it goes on."""
 
 MAX_LOSSES = 3
-"""Connections in a row that may be lost before a turn is over: the next would be lost as well."""
+"""Connections in a row that may be lost before an answer is complete: the next would be lost as well."""
 
 _PAUSES = (0.0, 0.1, 0.3, 0.6, 1.0)
 """Seconds before each attempt to resume; the last one is repeated."""
@@ -129,6 +129,7 @@ class GeminiConversation:
         self._gone_at: float | None = None
         self._why = ""
         self._losses = 0
+        self._cut = False
         self._leave_by: float | None = None
         self._owed_at: float | None = None
         self._answer_began = 0.0
@@ -361,10 +362,11 @@ class GeminiConversation:
             case ToolCalls(_, calls):
                 journal.calls |= {call.id: call for call in calls}
                 self._unkept.update(call.id for call in calls)
-            case GenerationComplete() | Interrupted():
+            case GenerationComplete():
                 journal.ends()
-            case TurnComplete():
-                self._losses = 0
+                self._losses, self._cut = 0, False
+            case Interrupted():
+                journal.ends()
 
     def _emit(self, events: list[ModelEvent]) -> None:
         if self._lost or self._over:
@@ -444,10 +446,15 @@ class GeminiConversation:
             self._fail(error)
         elif isinstance(error, _OWNERS_FAULT) and not isinstance(error, ResumptionRefused):
             self._lose(error, retry=False)
-        elif not self._handle or self._losses > MAX_LOSSES:
+        elif not self._handle or self._losses > MAX_LOSSES or (self._cut and self._is_cut):
             self._lose(error)
         elif self._mending is None:
             self._mending = self._loop.create_task(self._mend())
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the model is in the middle of what it has to say."""
+        return self._reader.state is State.MAKING and not self._reader.silent
 
     async def _mend(self) -> None:
         """Get a connection with the newest handle: beside the present one while there is one, else at once."""
@@ -540,10 +547,12 @@ class GeminiConversation:
             ready = self._orphans.isdisjoint(journal.calls)
             return [journal.present()] if ready else []
         if reader.state is State.MAKING and journal.calls:
+            self._cut = True
             self._take(reader.settle())
             return [journal.present()]
         if reader.state is State.MAKING:
             journal.reopen()
+            self._cut = True
         self._take(reader.settle())
         replayed = journal.replayed()
         reader.base = self._heard - sum(seconds for _, seconds in (*replayed, *self.waiting))
