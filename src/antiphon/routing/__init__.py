@@ -1,0 +1,1 @@
+"""Which engine answers next: routes, health, circuit breakers. Pure decisions, and the reasons for them."""
