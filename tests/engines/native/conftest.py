@@ -62,6 +62,75 @@ def moshi_folder(torch: Any, missing: Callable[[str], NoReturn], tmp_path_factor
     return folder
 
 
+OMNI_SPECIAL = {
+    **dict(
+        zip(("<|AUDIO|>", "<|IMAGE|>", "<|VIDEO|>", "<|audio_bos|>", "<|audio_eos|>"), range(290, 295), strict=True)
+    ),
+    **dict(zip(("<|vision_bos|>", "<|vision_eos|>", "<|im_start|>", "<|im_end|>"), range(295, 299), strict=True)),
+}
+
+
+@pytest.fixture(scope="session")
+def omni_folder(torch: Any, missing: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as ``Qwen/Qwen2.5-Omni-7B`` has it, talker left out, of under 1 MB."""
+    try:
+        import transformers
+    except ImportError as error:
+        missing(f"transformers is not installed ({error})")
+    folder = tmp_path_factory.mktemp("omni")
+    torch.manual_seed(SEED)
+    model = transformers.Qwen2_5OmniForConditionalGeneration(
+        transformers.Qwen2_5OmniConfig(thinker_config=_thinker_config(), enable_audio_output=False)
+    )
+    with torch.no_grad():
+        # As they begin, weights are so small that every prompt has the same answer.
+        for parameter in model.parameters():
+            parameter.mul_(4.0 if parameter.dim() > 1 else 1.0)
+    model.save_pretrained(folder)
+    torch.save({}, folder / "spk_dict.pt")
+    _omni_tokenizer(transformers).save_pretrained(folder)
+    transformers.WhisperFeatureExtractor(feature_size=80, chunk_length=300).save_pretrained(folder)
+    return folder
+
+
+def _thinker_config() -> dict[str, Any]:
+    ids = {name: OMNI_SPECIAL[f"<|{name.upper()}|>"] for name in ("audio", "image", "video")}
+    rope = {"mrope_section": [2, 3, 3], "rope_type": "default", "rope_theta": 1e6}
+    audio = {"d_model": 32, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 64}
+    text = {"vocab_size": 300, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    return {
+        "audio_config": {**audio, "output_dim": 64, "num_mel_bins": 80, "n_window": 10},
+        "vision_config": {
+            "depth": 1,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_heads": 2,
+            "out_hidden_size": 64,
+        },
+        "text_config": {**text, "num_attention_heads": 4, "num_key_value_heads": 2, "rope_parameters": rope},
+        **{f"{name}_token_id": token for name, token in ids.items()},
+        **{f"{name}_token_index": token for name, token in ids.items()},
+        "audio_start_token_id": OMNI_SPECIAL["<|audio_bos|>"],
+        "audio_end_token_id": OMNI_SPECIAL["<|audio_eos|>"],
+        "vision_start_token_id": OMNI_SPECIAL["<|vision_bos|>"],
+        "vision_end_token_id": OMNI_SPECIAL["<|vision_eos|>"],
+    }
+
+
+def _omni_tokenizer(transformers: Any) -> Any:
+    """Bytes, with 34 pieces of our sentences, and the special tokens where the model expects them."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=290, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in OMNI_SPECIAL])
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>")
+
+
 def _train_tokenizer(folder: Path) -> int:
     import sentencepiece
 

@@ -34,16 +34,16 @@ class MoshiConfig(Struct, frozen=True, forbid_unknown_fields=True, tag_field="en
 
 
 class OmniConfig(Struct, frozen=True, forbid_unknown_fields=True, tag_field="engine", tag="omni"):
-    """An omni model (Qwen2.5-Omni or Qwen3-Omni) run here by transformers, turn by turn.
+    """A Qwen2.5-Omni model run here by transformers, turn by turn; a voice of the cascade speaks its answers.
 
-    ``model`` is a folder or the id of a hub repository that is on this machine already. ``speech``: who speaks, the
-    model's own talker or the voice of the cascade. ``sound_seconds``: how much of the user's speech is kept as sound;
-    what is older is read as words. ``max_batch`` answers are made together, ``max_waiting`` more may wait.
+    ``model`` is a folder or the id of a hub repository that is on this machine already. ``transcribes``: the model is
+    asked for the words of every turn; without, a recogniser of the cascade is. ``sound_seconds``: how much of the
+    user's speech is kept as sound; what is older is read as words. ``max_batch`` answers are made together,
+    ``max_waiting`` more may wait.
     """
 
     model: str
-    speech: Literal["voice", "talker"] = "voice"
-    speaker: str = ""
+    transcribes: bool = True
     device: str = ""
     dtype: Dtype = ""
     max_batch: int = 8

@@ -187,7 +187,8 @@ def _answers(result: FunctionResult, call: FunctionCall) -> bool:
 
 def _added(parts: tuple[Words | Picture, ...], part: Words | Picture) -> tuple[Words | Picture, ...]:
     last = parts[-1]
-    if isinstance(last, Words) and isinstance(part, Words):
+    # What has more than words, as those that were heard have their sound, stays a part of its own.
+    if type(last) is Words and type(part) is Words:
         return (*parts[:-1], Words(joined((last.text, part.text))))
     return (*parts, part)
 
