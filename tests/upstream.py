@@ -28,9 +28,10 @@ class Exchange:
         self._writer.write(f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode() + data)
         await self._writer.drain()
 
-    async def begin(self) -> None:
-        """The head of a stream of events."""
-        self._writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    async def begin(self, content_type: str = "text/event-stream") -> None:
+        """The head of a stream, of events unless said otherwise."""
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self._writer.write(head.encode())
         await self._writer.drain()
 
     async def send(self, data: bytes) -> None:

@@ -79,6 +79,19 @@ class Http:
             for event in events.flush():
                 yield event
 
+    @asynccontextmanager
+    async def content(self, path: str, body: bytes) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+        """Send ``body``; the media type of the answer, and the answer as it comes.
+
+        Leaving the context early closes the connection.
+
+        Raises:
+            ProviderError: of every kind on entering; while the answer comes only ``Broken`` and ``TimedOut``, and then
+                nothing is repeated.
+        """
+        async with self._answered("POST", path, body, "") as (response, first):
+            yield response.headers.get("Content-Type", ""), self._pieces(response, first)
+
     async def get(self, path: str) -> bytes:
         """What a ``GET`` answers, at most :data:`MAX_BODY_BYTES`.
 

@@ -246,6 +246,8 @@ class Reply:
         speech = self._voice.speak(sentence, self._setup.voice, self._setup.language)
         async with aclosing(speech) as chunks:
             async for chunk in chunks:
+                if chunk.used is not None:
+                    self._spend(chunk.used)
                 await self._hold_lead()
                 await self._running.wait()
                 self._utter(chunk, begins)

@@ -1,0 +1,1 @@
+"""Voices beside the one on board: Kokoro, Piper, and services."""
