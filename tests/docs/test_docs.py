@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import yaml
 
 from antiphon.engines.cascade.brain import ScriptBrain
+from antiphon.engines.cascade.brain.language_model import LanguageModelConfig, language_model
 from antiphon.live.policy import Policy
 from antiphon.server.config import Config, SearchConfig, load_config
 from antiphon.wire.gemini import client, server
@@ -56,6 +58,7 @@ PRINTS = {
         ['"model":"gemini-3.8-live"', "gemini-3.8-live,60,"],
     ],
     "docs/javascript.md": [["12 times 12 is 144."]],
+    "docs/language-models.md": [["on this computer"]],
     "docs/models-on-disk.md": [["whisper-small", "kokoro"], ['"name": "smart-turn"', "no models are installed in"]],
     "docs/python.md": [["12 times 12 is 144."], ["heard: what is two plus three"]],
     "docs/running.md": [["--tls-name"], ["Ready."]],
@@ -212,7 +215,10 @@ def test_every_block_is_covered() -> None:
     assert {block.language for block in BLOCKS} <= {"sh", "python", "javascript", "yaml", "toml"}
     counts = {page: sum(block.page == page for block in RUN) for page in {block.page for block in RUN}}
     assert counts == {page: len(expected) for page, expected in PRINTS.items()}
-    assert {block.page for block in BLOCKS if block.language == "toml"} == {"docs/running.md"}
+    assert {block.page for block in BLOCKS if block.language == "toml"} == {
+        "docs/running.md",
+        "docs/language-models.md",
+    }
     written = {line.partition("   #")[0].strip() for block in BLOCKS for line in block.code.splitlines()}
     assert written >= ELSEWHERE.keys(), "these lines are on no page any more"
 
@@ -244,7 +250,7 @@ def test_make_has_the_target(target: str, missing: Callable[[str], None]) -> Non
 class TestTheConfiguration:
     @pytest.fixture
     def toml(self) -> str:
-        (block,) = (block for block in BLOCKS if block.language == "toml")
+        (block,) = (block for block in BLOCKS if block.language == "toml" and block.page == "docs/running.md")
         return block.code
 
     def test_shows_the_defaults(self, toml: str, tmp_path: Path) -> None:
@@ -259,6 +265,21 @@ class TestTheConfiguration:
         assert {*shown, *optional, "session"} == set(Config.__struct_fields__)
         assert set(search) == set(SearchConfig.__struct_fields__)
         assert set(session) == set(Policy.__struct_fields__)
+
+
+def test_every_language_model_of_its_page_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = [
+        tomllib.loads(block.code)
+        for block in BLOCKS
+        if block.page == "docs/language-models.md" and block.language == "toml"
+    ]
+    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(name, "s3cret")
+    for table in tables:
+        language_model(msgspec.convert(table.pop("language_model"), LanguageModelConfig))
+        assert not table
+    page = (ROOT / "docs" / "language-models.md").read_text()
+    assert not [name for name in LanguageModelConfig.__struct_fields__ if f"`{name}`" not in page]
 
 
 def test_yaml_is_a_script(tmp_path: Path) -> None:
