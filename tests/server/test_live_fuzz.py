@@ -171,7 +171,8 @@ class Rig:
 
     async def _settled(self) -> bool:
         async with asyncio.timeout(20):
-            while self.server.sessions or self.puppet.living or len(asyncio.all_tasks()) > 2:  # noqa: ASYNC110
+            # The server's own tasks and this one: it serves, and writes the ledger.
+            while self.server.sessions or self.puppet.living or len(asyncio.all_tasks()) > 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return True
 

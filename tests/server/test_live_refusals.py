@@ -217,7 +217,7 @@ class TestLimits:
         self, serve: Any, dial: Any, puppet: Any, until: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock, setups = VirtualClock(), []
-        monkeypatch.setattr(puppet, "open", lambda setup: setups.append(setup) or hang(setup))
+        monkeypatch.setattr(puppet, "open", lambda setup, seed: setups.append(setup) or hang(setup))
         client = await dial(await serve(clock))
         await client.send(SETUP)
         await until(lambda: bool(setups))
