@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from antiphon import __version__
 from antiphon.audio.watermark import DEFAULT_KEY
 from antiphon.cli import cost, environment, serving, sessions, talking, tokens
 from antiphon.cli import doctor as doctoring
+from antiphon.cli import usage as using
 from antiphon.cli import watermark as watermarking
 from antiphon.cli.models import models
 from antiphon.engines.base import EngineUnavailable
@@ -62,6 +64,7 @@ def main() -> None:
         watermarking.SoundError,
         StoreError,
         tokens.TokenError,
+        using.UsageError,
         WeightsError,
     ) as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
@@ -214,6 +217,35 @@ def _sessions(
         sessions.render_list(entries, Console())
     else:
         sessions.render(entries, Console())
+
+
+@app.command()
+def usage(
+    by: Annotated[using.By, typer.Option(help="What to sum up by.")] = using.By.DAY,
+    since: Annotated[str | None, typer.Option(help="From then on: 2026-11-24, 2026-11-24T12:00, 7d or 24h.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to then, a day included.")] = None,
+    data_dir: DataDir = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what calls used and cost. The server may be running.
+
+    Examples:
+
+    * `antiphon usage` shows each day
+    * `antiphon usage --by key --since 30d` shows who spent it
+    * `antiphon usage --by billed --csv` shows who is paid for what
+    """
+    now = datetime.now(UTC)
+    begin = using.moment(since, now) if since else 0.0
+    end = using.moment(until, now, end=True) if until else None
+    report = asyncio.run(using.report(data_dir or Config().data_dir, by, begin, end))
+    if as_csv:
+        typer.echo(using.as_csv(report), nl=False)
+    elif as_json:
+        typer.echo(using.as_json(report))
+    else:
+        using.render(report, Console())
 
 
 @app.command()
