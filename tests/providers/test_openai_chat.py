@@ -1,5 +1,6 @@
 """The dialect of /chat/completions, as servers really speak it."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -53,6 +54,29 @@ async def test_a_whole_answer_cut_between_any_two_bytes() -> None:
             "stream": True,
             "chat_template_kwargs": {"enable_thinking": False},
         }
+        await client.aclose()
+
+
+async def test_its_connection_is_used_for_the_next_answer() -> None:
+    async with upstream(lambda exchange: exchange.stream(*said("x"))) as peer:
+        client = OpenAiChat(peer.url)
+        for _ in range(3):
+            await chunks(client)
+        assert peer.connections == 1
+        await client.aclose()
+
+
+async def test_a_server_that_never_hangs_up_is_not_waited_for() -> None:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.begin()
+        for event in said("x"):
+            await exchange.event(event)
+        await exchange.gone.wait()
+
+    async with upstream(behave) as peer:
+        client = OpenAiChat(peer.url)
+        async with asyncio.timeout(1):
+            assert len(await chunks(client)) == 2
         await client.aclose()
 
 

@@ -6,6 +6,7 @@ connection whose answer was not read to its end is closed, so that the upstream 
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -24,6 +25,11 @@ from antiphon.providers.sse import Events, EventTooLarge
 
 MAX_ERROR_BYTES: Final = 64 << 10
 MAX_BODY_BYTES: Final = 8 << 20
+SENTINEL: Final = b"[DONE]"
+KEPT_OPEN: Final = 75.0
+"""Seconds a connection waits for the next request: people think between two turns."""
+READ_OUT: Final = 0.2
+"""Seconds to wait for the end of an answer whose last event has come, so that its connection can be used again."""
 JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -65,7 +71,7 @@ class Http:
     async def events(self, path: str, body: bytes, query: str = "") -> AsyncGenerator[bytes, None]:
         """Send ``body`` and yield the data of each server-sent event of the answer.
 
-        Closing the generator early closes the connection. The sentinel ``[DONE]`` is yielded like any other.
+        Closing the generator early closes the connection. The sentinel ``[DONE]`` is yielded, and is the last.
 
         Raises:
             ProviderError: of every kind; once something was yielded only ``Broken``, ``TimedOut`` and
@@ -75,7 +81,11 @@ class Http:
             events = Events()
             async for piece in self._pieces(response, first):
                 for event in self._fed(events, piece):
+                    if event == SENTINEL:
+                        await _read_out(response)
                     yield event
+                    if event == SENTINEL:
+                        return
             for event in events.flush():
                 yield event
 
@@ -188,7 +198,9 @@ class Http:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=_tls() if self.base.scheme == "https" else True),
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls() if self.base.scheme == "https" else True
+                ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect),
                 # A proxy of the environment is for the world outside.
                 trust_env=not is_local(self.base.host or ""),
@@ -196,6 +208,13 @@ class Http:
                 auto_decompress=True,
             )
         return self._session
+
+
+async def _read_out(response: aiohttp.ClientResponse) -> None:
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(READ_OUT):
+            while await response.content.readany():
+                pass
 
 
 class _Named:
