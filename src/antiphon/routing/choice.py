@@ -65,6 +65,18 @@ class Choice:
                 return Decision(chosen.engine, (*reasons, self._praise(chosen, len(first))))
         return self._exhausted(reasons)
 
+    def permits(self, decision: Decision, now: float) -> bool:
+        """Whether what was decided a moment ago would be allowed now."""
+        if decision.last_resort:
+            return not self._against_last_resort(decision.engine)
+        return any(
+            target.engine == decision.engine and self._is_free(target, now, []) for target in self._route.targets
+        )
+
+    def move(self, route: Route, balance: Balance, health: Mapping[str, Health]) -> None:
+        """Go on along another route; what failed in this call is remembered by its name."""
+        self._route, self._balance, self._health = route, balance, health
+
     def resort(self) -> None:
         """The last resort was given the call: it is not given it again."""
         self._resorted = True

@@ -1,0 +1,164 @@
+"""Which engines may answer the calls of a model: plans along the routes of the configuration."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from antiphon.calls.clock import Clock
+from antiphon.calls.plan import Placement, Plan
+from antiphon.calls.station import Station
+from antiphon.engines.base import Engine
+from antiphon.live import profiles
+from antiphon.live.abilities import Abilities
+from antiphon.routing.choice import Balance, Choice, Decision
+from antiphon.routing.health import Lease
+from antiphon.routing.route import Route
+from antiphon.wire.refusal import CloseCode, Refusal
+
+log = logging.getLogger("antiphon.calls")
+
+ANY: Final = "*"
+"""The route of every model that has none of its own."""
+
+_NOBODY: Final = Abilities("nobody")
+
+
+class Board:
+    """Routes and the engines they name, as one configuration has them. It does not change; another one replaces it."""
+
+    def __init__(self, stations: Mapping[str, Station], routes: Mapping[str, Route]) -> None:
+        self.stations = stations
+        self.routes = routes
+        self._health = {name: station.health for name, station in stations.items()}
+        self._balances = {name: Balance() for name in routes}
+
+    def find(self, model: str) -> str | None:
+        """The name of the route of a model: its own, that of the model it stands for, or :data:`ANY`."""
+        bare, profile = model.rsplit("/", 1)[-1], profiles.find(model)
+        names = (bare, profile.id if profile else bare, ANY)
+        return next((name for name in names if name in self.routes), None)
+
+    def choice(self, name: str) -> Choice:
+        """The way of a new call along a route."""
+        return Choice(self.routes[name], self._balances[name], self._health)
+
+    def move(self, choice: Choice, name: str) -> None:
+        """Let a call that began with another board go on with this one."""
+        choice.move(self.routes[name], self._balances[name], self._health)
+
+
+class Routes:
+    """Makes plans. A server calls it with the model's name of every call that begins.
+
+    Replacing :attr:`board` is all that a new configuration takes: calls keep the engine they have, and look at the new
+    board when they need another one.
+    """
+
+    def __init__(self, board: Board, clock: Clock) -> None:
+        self.board = board
+        self.clock = clock
+
+    def __call__(self, model: str) -> Plan:
+        """The plan of a call.
+
+        Raises:
+            Refusal: no route leads anywhere from this model, or none of its engines can take a call now.
+        """
+        name = self.board.find(model)
+        if name is None and profiles.find(model) is not None:
+            known = ", ".join(self.board.routes)
+            raise Refusal("setup.model", f"{model[-60:]} is not served here", f"use {known}", CloseCode.POLICY)
+        return RoutedPlan(self, model, name or next(iter(self.board.routes)))
+
+
+class RoutedPlan:
+    """The engines that may answer one call.
+
+    ``decisions`` says what was decided, one sentence for each engine that was chosen, passed over or lost.
+    """
+
+    def __init__(self, routes: Routes, asked: str, name: str) -> None:
+        self.decisions: list[str] = []
+        self._routes = routes
+        self._asked = asked
+        self._name = name
+        self._board = routes.board
+        self._choice = self._board.choice(name)
+        route = self._board.routes[name]
+        known = profiles.find(asked) is not None
+        self.model = "" if known else route.profile
+        self.takes_over = route.takes_over
+        self._next: Decision | None = self._decide()
+        if not self._next.engine and (known or self.model):
+            # Of what nobody knows nothing will be opened: the session refuses it, and names it.
+            raise Refusal("", "no engine can take this call now", "try again later", CloseCode.INTERNAL)
+        chosen = self._board.stations.get(self._next.engine)
+        self.abilities = chosen.engine.abilities if chosen else _NOBODY
+
+    def choose(self) -> Placement | None:
+        """The next engine to try; None when none is left."""
+        decision, self._next = self._next, None
+        if decision is None or not self._holds(decision):
+            decision = self._decide()
+        if not decision.engine:
+            return None
+        if decision.last_resort:
+            self._choice.resort()
+        station = self._board.stations[decision.engine]
+        return Placed(self, station, station.take(anyway=decision.last_resort))
+
+    def note(self, name: str, reason: str, *, retry: bool) -> None:
+        """An engine that was chosen failed."""
+        self._choice.failed(name, retry=retry)
+        self.decisions.append(f"{name} failed: {reason}")
+
+    @property
+    def now(self) -> float:
+        """The time."""
+        return self._routes.clock.now()
+
+    def _decide(self) -> Decision:
+        self._look_again()
+        decision = self._choice.choose(self.now)
+        self.decisions.extend(decision.reasons)
+        level = logging.INFO if decision.engine else logging.WARNING
+        log.log(level, "a call of %s: %s", self._name, "; ".join(decision.reasons))
+        return decision
+
+    def _look_again(self) -> None:
+        """Go on with the newest board; where it has no route for the model any more, the old one holds."""
+        board = self._routes.board
+        if board is not self._board and (name := board.find(self._asked)) is not None:
+            board.move(self._choice, name)
+            self._board, self._name = board, name
+
+    def _holds(self, decision: Decision) -> bool:
+        """Whether what was decided when the call began still can be done."""
+        return self._board is self._routes.board and self._choice.permits(decision, self.now)
+
+
+class Placed:
+    """A call's place with an engine."""
+
+    def __init__(self, plan: RoutedPlan, station: Station, lease: Lease) -> None:
+        self.name = station.name
+        self.engine: Engine = station.engine
+        self._plan = plan
+        self._station = station
+        self._lease = lease
+        self._failed = False
+
+    def opened(self) -> None:
+        """It began the conversation."""
+        self._lease.opened(self._plan.now)
+
+    def failed(self, reason: str, *, retry: bool = True) -> None:
+        """It could not begin, or was lost."""
+        if not self._failed:
+            self._failed = True
+            self._lease.failed(self._plan.now)
+            self._plan.note(self.name, reason, retry=retry)
+
+    def release(self) -> None:
+        """The call has nothing to do with it any more."""
+        self._station.release(self._lease)
