@@ -29,6 +29,7 @@ SIZES = {
     "floor": "--sessions 2 --seconds 0.3 --chunks 20",
     "latency": "--sessions 1 --rounds 1",
     "interruption": "--rounds 1",
+    "metering": "--rounds 1 --seconds 0.01",
     "memory": "--sessions 2 --seconds 0.3",
     "soak": "--sessions 2 --minutes 0.1",
 }
@@ -75,6 +76,13 @@ class TestEveryBenchmark:
         assert column(table, "sessions") == [1, 2]
         assert column(table, "lost") == ["0 of 1", "0 of 2"]
         assert all(delay > 0 for delay in column(table, "delay p50"))
+
+    def test_metering_is_measured_by_frame_by_generation_and_by_window(self, tables: dict[str, dict[str, Any]]) -> None:
+        table = tables["metering"]
+        assert column(table, "what") == ["frame of 20 ms", "generation", "window"]
+        for without, metered, more in zip(*(column(table, name) for name in table["columns"][1:4]), strict=True):
+            assert more == pytest.approx(metered - without)
+        assert column(table, "with")[1] > column(table, "without")[1], "a generation is priced"
 
     def test_the_floor_is_measured_alone(self, tables: dict[str, dict[str, Any]]) -> None:
         assert column(tables["floor"], "sessions") == [2]
