@@ -10,7 +10,8 @@ from antiphon.live.setup import Tool
 MAX_CHARACTERS: Final = 600
 """How long all hints together may be: Whisper reads 223 tokens of them at most, some 4 characters each."""
 
-_NAME = re.compile(r"(?<![.!?:\n] )(?<=[\w,] )\w*[A-Z]\w*(?:[ -]\w*[A-Z]\w*)*")
+_WORD = r"\w*[A-Z](?:\w|['’](?=\w\w))*"
+_NAME = re.compile(rf"(?<=[\w,] ){_WORD}(?:[ -]{_WORD})*")
 
 
 def vocabulary(system_instruction: str, tools: Sequence[Tool], phrases: Sequence[str]) -> tuple[str, ...]:
