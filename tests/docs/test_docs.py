@@ -20,6 +20,8 @@ import yaml
 from antiphon.engines.cascade.brain import ScriptBrain
 from antiphon.engines.cascade.brain.language_model import LanguageModelConfig, language_model
 from antiphon.live.policy import Policy
+from antiphon.meter.budgets import BudgetConfig
+from antiphon.meter.prices import OwnPrice, Prices, Unknown
 from antiphon.server.config import Config, SearchConfig, load_config
 from antiphon.wire.gemini import client, server
 
@@ -57,6 +59,7 @@ PRINTS = {
         ["gpt-realtime-mini", "$0.40"],
         ['"model":"gemini-3.8-live"', "gemini-3.8-live,60,"],
     ],
+    "docs/costs.md": [["billed,calls,open_seconds,", '"currency":"USD"']],
     "docs/javascript.md": [["12 times 12 is 144."]],
     "docs/language-models.md": [["on this computer"]],
     "docs/models-on-disk.md": [["whisper-small", "kokoro"], ['"name": "smart-turn"', "no models are installed in"]],
@@ -216,6 +219,7 @@ def test_every_block_is_covered() -> None:
     counts = {page: sum(block.page == page for block in RUN) for page in {block.page for block in RUN}}
     assert counts == {page: len(expected) for page, expected in PRINTS.items()}
     assert {block.page for block in BLOCKS if block.language == "toml"} == {
+        "docs/costs.md",
         "docs/running.md",
         "docs/language-models.md",
     }
@@ -280,6 +284,19 @@ def test_every_language_model_of_its_page_can_be_built(monkeypatch: pytest.Monke
         assert not table
     page = (ROOT / "docs" / "language-models.md").read_text()
     assert not [name for name in LanguageModelConfig.__struct_fields__ if f"`{name}`" not in page]
+
+
+def test_every_price_and_budget_of_its_page_can_be_set() -> None:
+    (block,) = (block for block in BLOCKS if block.page == "docs/costs.md" and block.language == "toml")
+    shown = tomllib.loads(block.code)
+    prices = msgspec.convert(shown.pop("prices"), dict[str, OwnPrice])
+    assert not [
+        name for name, price in prices.items() if isinstance(Prices(prices).price_of(*name.split("/")), Unknown)
+    ]
+    assert {*shown.pop("budget")} == {*BudgetConfig.__struct_fields__}
+    assert not shown
+    page = (ROOT / "docs" / "costs.md").read_text()
+    assert not [name for name in OwnPrice.__struct_fields__ if name not in page and name != "least_seconds"]
 
 
 def test_yaml_is_a_script(tmp_path: Path) -> None:
