@@ -11,7 +11,7 @@ from tests.upstream import Exchange, upstream
 from antiphon.providers import errors
 from antiphon.providers.http import Http, Timeouts, is_local
 
-QUICK = Timeouts(connect=0.5, first=0.2, next=0.2, attempts=2, patience=0.5)
+QUICK = Timeouts(connect=5, first=5, next=5, attempts=2, patience=0.5)
 
 
 async def collect(http: Http) -> list[bytes]:
