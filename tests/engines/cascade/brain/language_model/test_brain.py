@@ -206,8 +206,8 @@ class TestFailures:
         assert await think(fake, PROMPT, apology="Sorry.") == [Say("Sorry.")]
 
     async def test_one_for_the_owner_ends_the_session_and_says_what(self, new_model: Any, think: Any) -> None:
-        fake = new_model([ModelFailed("http://x does not accept the key (401)")])
-        assert await think(fake, PROMPT) == [Fail(1011, "language model: http://x does not accept the key (401)")]
+        fake = new_model([ModelFailed("http://x does not accept the key (401)", reason="its owner must set the key")])
+        assert await think(fake, PROMPT) == [Fail(1011, "its owner must set the key")]
 
     async def test_what_was_said_before_it_is_kept_and_counted(self, new_model: Any, think: Any) -> None:
         fake, spent = new_model([Text("Eight characters."), ModelFailed("gone", passing=True)]), []

@@ -115,7 +115,16 @@ async def test_thoughts_calls_and_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "passing", "elsewhere"), [(503, True, True), (429, True, True), (401, False, True), (400, False, False)]
+    ("status", "passing", "elsewhere"),
+    [
+        (503, True, True),
+        (429, True, True),
+        (401, False, True),
+        (402, False, True),
+        (404, False, True),
+        (413, False, True),
+        (400, False, False),
+    ],
 )
 async def test_failures_say_whether_they_pass(status: int, passing: bool, elsewhere: bool) -> None:
     async with upstream(lambda exchange: exchange.answer(status, {"error": "no"})) as peer:
@@ -123,6 +132,9 @@ async def test_failures_say_whether_they_pass(status: int, passing: bool, elsewh
         with pytest.raises(ModelFailed) as failed:
             await answered(made)
         assert (failed.value.passing, failed.value.elsewhere) == (passing, elsewhere)
+        assert peer.url in str(failed.value)
+        assert "127.0.0.1" not in failed.value.reason
+        assert len(failed.value.reason.encode()) <= 123
         await made.aclose()
 
 

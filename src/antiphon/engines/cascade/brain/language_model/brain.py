@@ -40,7 +40,6 @@ PATIENCE: Final = 2.0
 """Seconds a suspended answer keeps the model working, in case the interruption was none."""
 APOLOGY: Final = "I am sorry, I cannot answer right now. Please ask me again in a moment."
 CLOSE_CODE: Final = 1011
-MAX_REASON: Final = 110
 
 NOT_NOW: Final[dict[str, Any]] = {"error": "not called, because another call was answered first; call it again"}
 
@@ -105,7 +104,7 @@ class LanguageModelBrain:
             if error.passing:
                 yield Say(self._manners.apology)
             else:
-                yield Fail(CLOSE_CODE, f"language model: {error}"[:MAX_REASON])
+                yield Fail(CLOSE_CODE, error.reason)
 
     async def _rounds(self, prompt: Prompt) -> AsyncGenerator[Thought, None]:
         request = self._request(prompt)

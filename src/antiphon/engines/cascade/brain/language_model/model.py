@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from secrets import token_hex
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,6 +11,8 @@ from antiphon.engines.cascade.brain.language_model.messages import Message
 from antiphon.live.history import FunctionCall
 from antiphon.live.setup import Thinking, Tool
 from antiphon.live.tokens import MediaResolution, Tokens, UpstreamUsage, Usage, picture_tokens, text_tokens
+
+NO_ANSWER: Final = "the language model cannot answer; the log of the server says why"
 
 
 class Request(Struct, frozen=True):
@@ -63,14 +65,15 @@ Delta = Text | Reasoned | Called | Told
 
 
 class ModelFailed(Exception):
-    """A model has no answer; the message says why, without secrets.
+    """A model has no answer; the message says why, without secrets, to the owner.
 
     ``passing`` says that asking again later may help; else the owner has to do something. ``elsewhere`` says that
-    another model may be asked the same.
+    another model may be asked the same. ``reason`` is for clients: it names no address.
     """
 
-    def __init__(self, message: str, *, passing: bool = False, elsewhere: bool = True) -> None:
+    def __init__(self, message: str, *, passing: bool = False, elsewhere: bool = True, reason: str = NO_ANSWER) -> None:
         super().__init__(message)
+        self.reason = reason
         self.passing = passing
         self.elsewhere = elsewhere
 
