@@ -22,6 +22,7 @@ from antiphon.live.context import turn_tokens
 from antiphon.live.dialogue import PREROLL, Dialogue
 from antiphon.live.effects import Abandon, Effect, Note, SendFrame, Spend
 from antiphon.live.functions import Calling
+from antiphon.live.generation import CANCELLED
 from antiphon.live.history import FunctionResult, Part, Turn, Words
 from antiphon.live.machine import Line, Model, Trigger, User
 from antiphon.live.policy import Policy
@@ -253,6 +254,9 @@ class Following(Calling):
         ids = [ours.get(each, each) for each in event.ids]
         waiting = [each for each in ids if each in self.calls.pending]
         self.anew |= waiting != list(event.ids)
+        for call_id in waiting:
+            if self._is_waited_for(call_id):
+                self._generation.answer(FunctionResult(call_id, self.calls.pending[call_id].call.name, CANCELLED))
         self.calls.cancel(waiting)
         if waiting:
             self._send(tool_call_cancellation=server.ToolCallCancellation(ids=waiting))

@@ -26,20 +26,21 @@ class Calling(Dialogue):
             return
         self._send_transcript(None)
         self.model.move(Trigger.CALL_TOOLS)
-        made = tuple(FunctionCall(self.calls.unique(call.id), call.name, call.args) for call in event.calls)
+        made = tuple(self._add_call(call, now) for call in event.calls)
         self._generation.called(made)
-        for call in made:
-            self._add_call(call, now)
         calls = [client.FunctionCall(id=call.id, name=call.name, args=call.args) for call in made]
         self._send(tool_call=server.ToolCall(function_calls=calls))
         self._filler_at = now + self._policy.filler_delay
         if self._policy.filler_delay == 0:
             self._talk_on(now)
 
-    def _add_call(self, call: FunctionCall, now: float) -> None:
+    def _add_call(self, call: FunctionCall, now: float) -> FunctionCall:
+        """Note a call, by a name that no other call of the session has."""
+        call = FunctionCall(self.calls.unique(call.id), call.name, call.args)
         blocking = all(tool.blocking for tool in self.setup.tools if tool.name == call.name)
         seconds = self._policy.tool_timeout if blocking else self._policy.background_tool_timeout
         self.calls.add(call, blocking=blocking, deadline=now + seconds)
+        return call
 
     def _mark_running(self) -> None:
         self._filler_at = None
