@@ -189,7 +189,7 @@ class Dialogue(ABC):
         history = self.context.history
         if self.model.state is Model.PLAYING:
             history += tuple(turn for turn, _ in self._generation.turns(self._generation.clock.sent))
-        elif self._due or self._again:
+        elif self._due or self._again or self.model.state is Model.GENERATING:
             history = _settled_part(history)
         self._seeded = len(history)
         self._opened_with = self.setup
