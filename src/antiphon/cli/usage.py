@@ -29,6 +29,7 @@ BAR = 30
 REASONS = 5
 """How many reasons for unknown costs are listed."""
 
+_NOTHING = Usage()
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _AGO = re.compile(r"(\d+)([hd])")
 
@@ -75,13 +76,27 @@ class Line(Struct):
             return
         if entry.generation:
             self.generations.add((entry.call, entry.generation))
-        self.usage += usage
+        if usage != _NOTHING:
+            self.usage += usage
         self.picodollars += entry.amount
         self.provisional += entry.kind == WINDOW and bool(entry.generation)
         self.estimated += entry.estimated
         if entry.unknown:
             self.unknown += 1
             self.reasons[entry.unknown] = None
+
+    def __iadd__(self, other: "Line") -> "Line":
+        """All that ``other`` has, too."""
+        self.calls |= other.calls
+        self.generations |= other.generations
+        self.open_seconds += other.open_seconds
+        self.usage += other.usage
+        self.picodollars += other.picodollars
+        self.unknown += other.unknown
+        self.provisional += other.provisional
+        self.estimated += other.estimated
+        self.reasons |= other.reasons
+        return self
 
     @property
     def dollars(self) -> str:
@@ -160,7 +175,8 @@ def summarise(rows: Iterable[Row], by: By) -> Report:
         if name not in lines:
             lines[name] = Line(name)
         lines[name].add(row, usage)
-        total.add(row, usage)
+    for line in lines.values():
+        total += line
     if by is By.DAY:
         return Report(by, sorted(lines.values(), key=lambda line: line.name), total)
     dearest = sorted(lines.values(), key=lambda line: (-line.picodollars, -line.open_seconds, line.name))

@@ -153,6 +153,8 @@ class Ledger:
         return await self._database.read(lambda connection: summarise(map(_row, connection.execute(wanted))))
 
 
+_NOTHING = Usage()
+_COLUMNS = (*charges.c.keys(), "counts")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Usage).decode
 
@@ -163,7 +165,7 @@ def _packed(entry: Entry) -> dict[str, Any]:
 
 def _compact(usage: Usage) -> str:
     """JSON without zeros: most of a usage is."""
-    if usage == Usage():
+    if usage == _NOTHING:
         return "{}"
     values = asdict(usage)
     for name, value in values.items():
@@ -173,8 +175,15 @@ def _compact(usage: Usage) -> str:
 
 
 def _row(row: Any) -> Row:
-    values = {name: getattr(row, name) for name in Entry.__struct_fields__}
-    return Row(Entry(**{**values, "usage": _decode(row.usage), "told": _decode(row.told)}), bool(row.counts))
+    values = dict(zip(_COLUMNS, row, strict=True))
+    counts = values.pop("counts")
+    return Row(
+        Entry(**{**values, "usage": _expanded(values["usage"]), "told": _expanded(values["told"])}), bool(counts)
+    )
+
+
+def _expanded(usage: str) -> Usage:
+    return _NOTHING if usage == "{}" else _decode(usage)
 
 
 def _counts() -> ColumnElement[bool]:
