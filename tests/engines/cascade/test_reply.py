@@ -251,6 +251,16 @@ class TestPatience:
         assert scene.events == [Spent(1, UPSTREAM)]
 
 
+async def test_the_first_clause_of_a_long_sentence_is_spoken_while_the_rest_is_thought(
+    new_brain: Any, voice: Any
+) -> None:
+    scene = Answer(new_brain(Say("Well, if you ask me about the weather of tomorrow, I"), Say(" think.")), voice)
+    scene.brain.gate.clear()
+    await scene.settle()
+    assert scene.said == "Well, if you ask me about the weather of tomorrow, "
+    await scene.aclose()
+
+
 async def test_it_can_be_interrupted_again(answer: Any) -> None:
     scene = await answer(Say("one two three four five"))
     whole = scene.sound
