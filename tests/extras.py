@@ -1,6 +1,8 @@
-"""Packages that only some installs have."""
+"""Packages that only some installs have, and waiting for what has no event."""
 
+import asyncio
 import os
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -16,3 +18,10 @@ def need(module: str) -> Any:
         if os.environ.get("ANTIPHON_TEST_EVERYTHING") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until ``condition`` holds, for 10 s at most."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from antiphon.engines.cascade.parts import Call, Fail, Ground, Prompt, Say, Think, Used
 from antiphon.engines.cascade.reply import KEPT_BEHIND, MAX_LEAD, Reply, after
@@ -402,3 +403,18 @@ async def test_what_is_kept_is_bounded(answer: Any, loop_clock: Any) -> None:
         await loop_clock.advance(1)
         kept = sum(len(sound.pcm) for sound in scene.reply._sounds) / 48_000
         assert kept <= MAX_LEAD + KEPT_BEHIND + 0.2
+
+
+async def test_what_a_voice_used_is_told_with_its_sound(new_brain: Any, voice: Any) -> None:
+    used = UpstreamUsage("openai", "tts-1", seconds=1.0, estimated=True)
+
+    class Paid(type(voice)):  # type: ignore[misc]
+        async def speak(self, text: str, name: str = "", language: str = "") -> Any:
+            async for chunk in super().speak(text, name, language):
+                yield replace(chunk, used=used)
+
+    answer = Answer(new_brain(Say("one two")), Paid())
+    await answer.settle()
+    assert [event for event in answer.events if isinstance(event, Spent)] == [Spent(1, used)] * 2
+    assert answer.said == "one two"
+    await answer.aclose()

@@ -85,7 +85,7 @@ async def test_words_come_while_they_are_spoken(any_recogniser: Any) -> None:
     assert (await utterance.partial()).text == ""
     utterance.feed(tone("e", 2))
     async with asyncio.timeout(10):
-        while (await utterance.partial()).text != "e":
+        while (await utterance.partial()).text != "e":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await utterance.aclose()
 

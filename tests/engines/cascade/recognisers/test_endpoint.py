@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.engines.cascade.recognisers.conftest import Form
 from tests.engines.cascade.recognisers.tiny import tone
+from tests.extras import until
 from tests.upstream import Exchange, Upstream, upstream
 
 from antiphon.engines.base import EngineUnavailable
@@ -27,8 +28,10 @@ async def service(behaviour: Callable[[Exchange], Awaitable[None]], **options: A
     async with upstream(behaviour) as peer:
         client = OpenAiAudio(f"{peer.url}/v1", KEY, timeouts=QUICK)
         recogniser = EndpointRecogniser(client, "whisper-1", provider="openai", **options)
-        yield recogniser, peer
-        await recogniser.aclose()
+        try:
+            yield recogniser, peer
+        finally:
+            await recogniser.aclose()
 
 
 async def read(recogniser: EndpointRecogniser, sound: bytes = SECOND) -> Hypothesis:
@@ -109,8 +112,7 @@ async def test_giving_up_hangs_up_and_is_paid_for() -> None:
         utterance = recogniser.utterance(recogniser.context(""))
         utterance.feed(SECOND)
         guess = asyncio.create_task(utterance.finish())
-        while not peer.asked:
-            await asyncio.sleep(0.001)
+        await until(lambda: peer.asked)
         guess.cancel()
         async with asyncio.timeout(2):
             await gone.wait()
@@ -151,8 +153,7 @@ async def test_a_connection_that_breaks_is_tried_again_once() -> None:
 async def test_requests_at_once_are_bounded() -> None:
     async with service(hang, concurrency=1, wait=0.01) as (recogniser, peer):
         first = asyncio.create_task(read(recogniser))
-        while not peer.asked:
-            await asyncio.sleep(0.001)
+        await until(lambda: peer.asked)
         with pytest.raises(RecogniserBusy, match=r"within 0\.01 s; raise concurrency"):
             await read(recogniser)
         first.cancel()
@@ -176,7 +177,7 @@ async def test_a_service_that_is_there_will_do(status: int) -> None:
 
 async def test_a_service_that_refuses_the_key_will_not() -> None:
     async with service(answer({"error": {"message": "bad key"}}, 401)) as (recogniser, _):
-        with pytest.raises(EngineUnavailable, match="recogniser: .*bad key.*; set key"):
+        with pytest.raises(EngineUnavailable, match=r"recogniser: .*bad key.*; set key"):
             await recogniser.start()
 
 
@@ -184,7 +185,7 @@ async def test_a_service_that_is_not_there_will_not() -> None:
     async with upstream(hang) as peer:
         url = _closed(peer)
     recogniser = EndpointRecogniser(OpenAiAudio(url, timeouts=QUICK), "whisper-1")
-    with pytest.raises(EngineUnavailable, match="cannot be reached.*start the server, or correct url"):
+    with pytest.raises(EngineUnavailable, match=r"cannot be reached.*start the server, or correct url"):
         await recogniser.start()
     await recogniser.aclose()
 

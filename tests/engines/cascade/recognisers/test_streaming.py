@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.extras import until
 
 from antiphon.engines.cascade.parts import RecogniserBusy, RecogniserFailed
 from antiphon.engines.cascade.recognisers import streaming
@@ -133,9 +134,7 @@ async def test_a_stream_far_behind_loses_sound_and_counts_it(
     model.gate.clear()
     busy, utterance = SherpaUtterance(decoding, 5.0), SherpaUtterance(decoding, 5.0)
     busy.feed(sound(9))
-    await asyncio.to_thread(
-        lambda: [None for _ in range(100) if decoding._commands and not threading.Event().wait(0.01)]
-    )
+    await until(lambda: not decoding._commands)
     for value in (1, 2, 3, 4):
         utterance.feed(sound(value))
     assert utterance.lost_bytes == 2 * 2 * CHUNK

@@ -15,7 +15,7 @@ def schema(**properties: Any) -> dict[str, Any]:
 
 def test_names_inside_sentences_are_hints_and_the_instruction_is_not() -> None:
     instruction = "You are Ruth, of the Hotel Vier Jahreszeiten. Guests call about Mrs O'Neill's iPhone."
-    assert vocabulary(instruction, (), ()) == ("Ruth", "Hotel Vier Jahreszeiten", "Mrs O", "iPhone")
+    assert vocabulary(instruction, (), ()) == ("Ruth", "Hotel Vier Jahreszeiten", "Mrs O'Neill", "iPhone")
 
 
 def test_enumerated_values_are_hints_wherever_they_are() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.engines.cascade.recognisers.tiny import tone
+from tests.extras import until
 
 from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.cascade.parts import RecogniserBusy, RecogniserFailed
@@ -90,8 +91,7 @@ async def test_looks_wait_for_nobody(whisper: WhisperRecogniser) -> None:
     one.feed(tone("a"))
     two.feed(tone("b"))
     final = asyncio.create_task(one.finish())
-    while not spy.asked:
-        await asyncio.sleep(0.001)
+    await until(lambda: spy.asked)
     assert (await two.partial()).text == ""
     assert len(spy.asked) == 1
     spy.gate.set()
@@ -106,11 +106,9 @@ async def test_a_look_under_way_does_not_hold_up_a_final(whisper: WhisperRecogni
     utterance = whisper.utterance(whisper.context("", (), (), "en"))
     utterance.feed(tone("a"))
     look = asyncio.create_task(utterance.partial())
-    while not spy.asked:
-        await asyncio.sleep(0.001)
+    await until(lambda: spy.asked)
     final = asyncio.create_task(utterance.finish())
-    while len(spy.asked) < 2:  # begun, although the look is not done
-        await asyncio.sleep(0.001)
+    await until(lambda: len(spy.asked) == 2)  # begun, although the look is not done
     spy.gate.set()
     assert (await final).text == "a"
     assert (await look).text == "a"
@@ -123,8 +121,7 @@ async def test_who_waits_too_long_for_a_worker_is_told_so(whisper_folder: Path) 
     spy = Spy(recogniser)
     spy.gate.clear()
     first = asyncio.create_task(read(recogniser, tone("a"), "en"))
-    while not spy.asked:
-        await asyncio.sleep(0.001)
+    await until(lambda: spy.asked)
     with pytest.raises(RecogniserBusy, match=r"within 0\.01 s; raise workers"):
         await read(recogniser, tone("b"), "en")
     spy.gate.set()
@@ -139,18 +136,18 @@ async def test_a_model_that_fails_fails_by_name(whisper: WhisperRecogniser) -> N
 
 
 @pytest.mark.parametrize("name", ["model.bin", "tokenizer.json"])
-async def test_a_missing_file_is_named_with_the_remedy(whisper_folder: Path, tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_named_with_the_remedy(whisper_folder: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "whisper-base"
     folder.mkdir()
     for file in whisper_folder.iterdir():
         if file.name != name:
             (folder / file.name).write_bytes(file.read_bytes())
     with pytest.raises(EngineUnavailable, match=rf"{name}; get the model with: antiphon models pull whisper-base"):
-        await WhisperRecogniser(folder).start()
+        asyncio.run(WhisperRecogniser(folder).start())
 
 
-async def test_a_damaged_model_does_not_load(whisper_folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_does_not_load(whisper_folder: Path, tmp_path: Path) -> None:
     for file in whisper_folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes()[:100])
     with pytest.raises(EngineUnavailable, match="does not load"):
-        await WhisperRecogniser(tmp_path).start()
+        asyncio.run(WhisperRecogniser(tmp_path).start())
