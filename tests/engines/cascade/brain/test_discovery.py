@@ -100,6 +100,13 @@ async def test_a_model_that_thinks_may_be_told_not_to() -> None:
     assert (one.config.thinking, one.config.efforts) == (True, {"minimal": "none"})
 
 
+@pytest.mark.parametrize(("name", "tools"), [("qwen3", True), ("llava", False)])
+async def test_one_that_calls_no_functions_is_not_told_of_any(name: str, tools: bool) -> None:
+    one = await found(ollama=ollama(name))
+    assert one is not None
+    assert one.config.tools is tools
+
+
 @pytest.mark.parametrize(
     "behaviours",
     [

@@ -141,7 +141,7 @@ async def _ollama(http: Http) -> _Model | None:
         return None
     name, abilities = min(able, key=lambda one: (one[0] not in loaded, "tools" not in one[1]))
     thinking = {"thinking": True, "efforts": {"minimal": "none"}} if "thinking" in abilities else {}
-    return _Model(name, {"vision": "vision" in abilities, **thinking})
+    return _Model(name, {"vision": "vision" in abilities, "tools": "tools" in abilities, **thinking})
 
 
 async def _owned(http: Http, owners: Collection[str]) -> list[str]:

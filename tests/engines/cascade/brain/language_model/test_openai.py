@@ -77,6 +77,15 @@ async def test_a_conversation_in_its_dialect() -> None:
         await made.aclose()
 
 
+async def test_a_model_that_calls_no_functions_is_told_of_none(caplog: pytest.LogCaptureFixture) -> None:
+    async with upstream(lambda exchange: exchange.stream(*said("x"))) as peer:
+        made = model(peer.url, tools=False)
+        await answered(made, Request(HELLO.messages, tools=(Tool("f"),)))
+        assert "tools" not in peer.asked[0].json
+        assert "calls no functions (tools)" in caplog.text
+        await made.aclose()
+
+
 async def test_openai_itself_gets_only_what_it_knows() -> None:
     made = build_model(LanguageModelConfig(url="https://api.openai.com/v1", model="m"))
     body = made._chat_request(Request(HELLO.messages, top_k=3, max_output_tokens=50))  # type: ignore[attr-defined]

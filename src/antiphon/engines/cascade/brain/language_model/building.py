@@ -67,6 +67,7 @@ def _openai(config: LanguageModelConfig) -> LanguageModel:
         provider=_provider(config, client.http.base),
         vision=config.vision is True,
         thinks=config.thinking is True,
+        calls_functions=config.tools,
         efforts=config.efforts,
     )
 

@@ -23,8 +23,9 @@ class LanguageModelConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_on
     price list: well-known hosts are known, and nobody is paid for what runs on a private network.
 
     ``vision`` says that it can look at pictures, ``thinking`` that it has levels of thought which clients may set; both
-    are off unless said, but on with ``gemini``. ``efforts`` says what a level of thought is called as
-    ``reasoning_effort``; other levels go as they are. ``extra`` goes into every request to an ``openai`` server.
+    are off unless said, but on with ``gemini``. Without ``tools`` it is told of no functions. ``efforts`` says what a
+    level of thought is called as ``reasoning_effort``; other levels go as they are. ``extra`` goes into every request
+    to an ``openai`` server.
     ``max_waiting``, ``context``, ``threads`` and ``gpu_layers`` are for ``llama``.
     """
 
@@ -36,6 +37,7 @@ class LanguageModelConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_on
     provider: str | UnsetType = UNSET
     vision: bool | UnsetType = UNSET
     thinking: bool | UnsetType = UNSET
+    tools: bool = True
     efforts: dict[str, str] = field(default_factory=lambda: dict(EFFORTS))
     headers: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)

@@ -35,7 +35,11 @@ _BY_BUDGET: Final = ((0, "none"), (1_024, "low"), (4_096, "medium"))
 
 
 class OpenAiModel:
-    """The model ``name`` of a service. OpenAI itself refuses fields which every other server knows or passes over."""
+    """The model ``name`` of a service.
+
+    Hosted services refuse ``top_k``, which open servers know; OpenAI itself has a name of its own for the limit of an
+    answer. Some servers refuse a request that declares functions to a model that cannot call them.
+    """
 
     def __init__(
         self,
@@ -45,12 +49,14 @@ class OpenAiModel:
         provider: str = "",
         vision: bool = False,
         thinks: bool = False,
+        calls_functions: bool = True,
         efforts: Mapping[str, str] = EFFORTS,
     ) -> None:
         self.name = name
         self.provider = provider
         self.vision = vision
         self.thinks = thinks
+        self._calls_functions = calls_functions
         self._efforts = efforts
         self._client = client
         self._strict = client.http.base.host == "api.openai.com"
@@ -121,15 +127,17 @@ class OpenAiModel:
     def _chat_request(self, request: Request) -> chat.ChatRequest:
         system = [chat.Message(role="system", content=request.instruction)] if request.instruction else []
         limit = request.max_output_tokens
+        if request.tools and not self._calls_functions:
+            log_warning(f"{self.name} calls no functions (tools); it is not told of {len(request.tools)}")
         return chat.ChatRequest(
             model=self.name,
             messages=[*system, *chat_messages(request.messages, request.media_resolution)],
             stream=True,
             stream_options=chat.StreamOptions(include_usage=True),
-            tools=[declared(tool) for tool in request.tools],
+            tools=[declared(tool) for tool in request.tools if self._calls_functions],
             temperature=request.temperature,
             top_p=request.top_p,
-            top_k=None if self._strict else request.top_k,
+            top_k=None if self.provider else request.top_k,
             seed=request.seed,
             max_tokens=None if self._strict else limit,
             max_completion_tokens=limit if self._strict else None,
