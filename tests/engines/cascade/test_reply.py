@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from antiphon.engines.cascade.parts import Call, Fail, Ground, Prompt, Say, Think, Used
+from antiphon.engines.cascade.parts import (
+    Call,
+    Fail,
+    Ground,
+    Prompt,
+    Say,
+    Speak,
+    SpeechChunk,
+    SpokenWord,
+    Think,
+    Used,
+)
 from antiphon.engines.cascade.reply import KEPT_BEHIND, MAX_LEAD, Reply, after
 from antiphon.live.events import (
     Failure,
@@ -127,6 +138,26 @@ async def test_a_long_passage_without_marks_goes_on_where_it_was(answer: Any, vo
     await scene.go_on(2, 2.0)
     assert scene.said == ""
     assert len(scene.sound) == 48_000
+
+
+def own_speech(voice: Any, *words: str) -> list[Speak]:
+    """What a brain that speaks itself would say: a tenth of a second for each word."""
+    return [Speak(SpeechChunk(voice._sound(word), (SpokenWord(word, 0.0),))) for word in words]
+
+
+async def test_a_brain_may_speak_itself(answer: Any, voice: Any) -> None:
+    spoken = own_speech(voice, "one", " two")
+    scene = await answer(*spoken)
+    assert scene.sound == b"".join(one.speech.pcm for one in spoken)
+    assert (scene.said, scene.offsets) == ("one two", [0.0, 0.1])
+    assert voice.spoken == []
+    await scene.go_on(2, 0.15)
+    assert (scene.said, scene.sound) == (" two", spoken[1].speech.pcm)
+
+
+async def test_what_a_brain_speaks_is_written_in_a_text_session(answer: Any, voice: Any) -> None:
+    scene = await answer(*own_speech(voice, "one", " two"), Speak(SpeechChunk(b"\1\0")), modality="text")
+    assert scene.events == [ModelText(1, "one"), ModelText(1, " two"), GenerationComplete(1)]
 
 
 async def test_suspended_it_makes_no_more_speech(answer: Any, loop_clock: Any) -> None:

@@ -3,11 +3,11 @@
 import copy
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+from tests.extras import need
 
 os.environ.setdefault("NO_TORCH_COMPILE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,23 +22,18 @@ CORPUS = (
 
 
 @pytest.fixture(scope="session")
-def torch(missing: Callable[[str], NoReturn]) -> Any:
+def torch() -> Any:
     """torch, on one thread: the models are so small that more would only wait for each other."""
-    try:
-        import torch
-    except ImportError:
-        missing("torch is not installed")
+    torch = need("torch")
     torch.set_num_threads(1)
     return torch
 
 
 @pytest.fixture(scope="session")
-def moshi_folder(torch: Any, missing: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def moshi_folder(torch: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as ``kyutai/moshiko-pytorch-bf16`` has it, of 2.5 MB."""
-    try:
-        from moshi.models import loaders
-    except ImportError as error:
-        missing(f"moshi is not installed ({error})")
+    need("sentencepiece")
+    loaders = need("moshi.models").loaders
     folder = tmp_path_factory.mktemp("moshi")
     torch.manual_seed(SEED)
     pieces = _train_tokenizer(folder)
@@ -62,21 +57,14 @@ def moshi_folder(torch: Any, missing: Callable[[str], NoReturn], tmp_path_factor
     return folder
 
 
-OMNI_SPECIAL = {
-    **dict(
-        zip(("<|AUDIO|>", "<|IMAGE|>", "<|VIDEO|>", "<|audio_bos|>", "<|audio_eos|>"), range(290, 295), strict=True)
-    ),
-    **dict(zip(("<|vision_bos|>", "<|vision_eos|>", "<|im_start|>", "<|im_end|>"), range(295, 299), strict=True)),
-}
+_SPECIAL = "AUDIO IMAGE VIDEO audio_bos audio_eos vision_bos vision_eos im_start im_end".split()
+OMNI_SPECIAL = {f"<|{name}|>": 290 + number for number, name in enumerate(_SPECIAL)}
 
 
 @pytest.fixture(scope="session")
-def omni_folder(torch: Any, missing: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def omni_folder(torch: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as ``Qwen/Qwen2.5-Omni-7B`` has it, talker left out, of under 1 MB."""
-    try:
-        import transformers
-    except ImportError as error:
-        missing(f"transformers is not installed ({error})")
+    transformers = need("transformers")
     folder = tmp_path_factory.mktemp("omni")
     torch.manual_seed(SEED)
     model = transformers.Qwen2_5OmniForConditionalGeneration(
@@ -96,17 +84,12 @@ def omni_folder(torch: Any, missing: Callable[[str], NoReturn], tmp_path_factory
 def _thinker_config() -> dict[str, Any]:
     ids = {name: OMNI_SPECIAL[f"<|{name.upper()}|>"] for name in ("audio", "image", "video")}
     rope = {"mrope_section": [2, 3, 3], "rope_type": "default", "rope_theta": 1e6}
+    vision = {"depth": 1, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
     audio = {"d_model": 32, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 64}
     text = {"vocab_size": 300, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
     return {
         "audio_config": {**audio, "output_dim": 64, "num_mel_bins": 80, "n_window": 10},
-        "vision_config": {
-            "depth": 1,
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_heads": 2,
-            "out_hidden_size": 64,
-        },
+        "vision_config": vision,
         "text_config": {**text, "num_attention_heads": 4, "num_key_value_heads": 2, "rope_parameters": rope},
         **{f"{name}_token_id": token for name, token in ids.items()},
         **{f"{name}_token_index": token for name, token in ids.items()},

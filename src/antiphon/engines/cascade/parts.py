@@ -175,6 +175,15 @@ class Say(Struct, frozen=True):
     text: str
 
 
+class Speak(Struct, frozen=True, gc=False):
+    """Speech that the brain made itself, for brains whose model speaks; offsets count from where this begins.
+
+    In a text session its words are written and its sound is nobody's.
+    """
+
+    speech: SpeechChunk
+
+
 class Call(Struct, frozen=True):
     """Functions to call together. The brain's reply ends here; it is asked again with the results."""
 
@@ -194,7 +203,7 @@ class Fail(Struct, frozen=True):
     reason: str
 
 
-Thought = Say | Call | Fail | Think | Ground | Used
+Thought = Say | Speak | Call | Fail | Think | Ground | Used
 
 
 class Brain(Protocol):

@@ -22,6 +22,7 @@ from antiphon.engines.cascade.parts import (
     Ground,
     Prompt,
     Say,
+    Speak,
     SpeechChunk,
     SpokenWord,
     Think,
@@ -200,6 +201,8 @@ class Reply:
         match thought:
             case Say(text):
                 await self._say(sentences.feed(text))
+            case Speak(speech):
+                await self._pass_on(speech)
             case Think(text):
                 if self._setup.thinking.include_thoughts:
                     self._emit(ModelText(self.generation, text, thought=True))
@@ -251,6 +254,19 @@ class Reply:
                 await self._hold_lead()
                 await self._running.wait()
                 self._utter(chunk, begins)
+
+    async def _pass_on(self, speech: SpeechChunk) -> None:
+        """Speech that needs no voice of ours."""
+        text = "".join(word.text for word in speech.words)
+        self._told += text
+        if self._setup.modality == "audio":
+            await self._hold_lead()
+        await self._running.wait()
+        if self._setup.modality == "audio":
+            self._utter(speech, begins=self._position)
+        elif text:
+            self._written_bytes += len(text.encode())
+            self._emit(ModelText(self.generation, text))
 
     async def _hold_lead(self) -> None:
         """Wait while more speech is made than anybody could have heard."""

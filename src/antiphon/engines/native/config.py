@@ -61,31 +61,31 @@ class OmniConfig(Struct, frozen=True, forbid_unknown_fields=True, tag_field="eng
 class RemoteOmniConfig(Struct, frozen=True, forbid_unknown_fields=True, tag_field="engine", tag="remote-omni"):
     """An omni model behind an OpenAI-compatible server (vLLM-Omni and its kin), turn by turn.
 
-    ``url`` is its base, such as ``http://localhost:8000/v1``. ``speech``: who speaks, that server or the voice of the
-    cascade; ``voice`` and ``audio_rate`` (of the 16-bit sound it streams) are that server's. ``transcribes``: it is
-    asked for the words of every turn; without, the cascade's recogniser is.
+    ``url`` is its base, such as ``http://localhost:8091/v1``; the key is in the environment variable ``key_env``.
+    ``speaks``: that server speaks the answers, in ``voice``, as files of ``audio_format`` (OpenAI streams ``pcm16``)
+    or bare samples at ``audio_rate``; else a voice of the cascade does. ``transcribes``: it is asked for the words of
+    every turn; without, a recogniser of the cascade is. ``provider`` is who is paid, empty for nobody.
     """
 
     url: str
     model: str
-    api_key: str = ""
-    speech: Literal["voice", "remote"] = "remote"
+    key_env: str = ""
+    provider: str = ""
+    speaks: bool = True
     voice: str = ""
+    audio_format: str = "wav"
     audio_rate: int = 24_000
     transcribes: bool = True
+    tools: bool = True
     max_tokens: int = 512
     sound_seconds: float = 60.0
     connect_timeout: float = 5.0
-    read_timeout: float = 30.0
+    first_token_timeout: float = 60.0
+    next_token_timeout: float = 30.0
 
     def __post_init__(self) -> None:
-        positive = ("audio_rate", "max_tokens", "sound_seconds", "connect_timeout", "read_timeout")
-        _check(self, positive=positive)
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f'url must begin with http:// or https://, not "{self.url}"')
-
-    def __repr__(self) -> str:
-        return f"RemoteOmniConfig(url={self.url!r}, model={self.model!r})"
+        timeouts = ("connect_timeout", "first_token_timeout", "next_token_timeout")
+        _check(self, positive=("audio_rate", "max_tokens", "sound_seconds", *timeouts))
 
 
 NativeConfig = MoshiConfig | OmniConfig | RemoteOmniConfig

@@ -25,12 +25,20 @@ class ImageUrl(Wire):
     detail: str = ""
 
 
+class InputAudio(Wire):
+    """A sound: base64 of a file in ``format`` (``wav``, ``mp3``)."""
+
+    data: str
+    format: str
+
+
 class Part(Wire):
-    """One piece of a message: ``text`` or ``image_url``, as ``type`` says."""
+    """One piece of a message: ``text``, ``image_url`` or ``input_audio``, as ``type`` says."""
 
     type: str
     text: str | UnsetType = UNSET
     image_url: ImageUrl | UnsetType = UNSET
+    input_audio: InputAudio | UnsetType = UNSET
 
 
 class Function(Wire):
@@ -78,6 +86,13 @@ class StreamOptions(Wire):
     include_usage: bool = False
 
 
+class AudioOutput(Wire):
+    """How a spoken answer is to sound."""
+
+    format: str
+    voice: str = ""
+
+
 class ChatRequest(Wire):
     """What is asked. ``top_k`` is known to open servers only; OpenAI takes ``max_completion_tokens``, others both."""
 
@@ -93,6 +108,8 @@ class ChatRequest(Wire):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     reasoning_effort: str = ""
+    modalities: list[str] = []
+    audio: AudioOutput | None = None
 
 
 # --- what is answered ---------------------------------------------------------------------------------------
@@ -113,6 +130,13 @@ class ToolCallDelta(Wire):
     function: FunctionDelta | None = None
 
 
+class AudioDelta(Wire):
+    """More of a spoken answer: base64 of sound, and its words."""
+
+    data: str | None = None
+    transcript: str | None = None
+
+
 class Delta(Wire):
     """What a chunk adds to the answer."""
 
@@ -121,6 +145,7 @@ class Delta(Wire):
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
+    audio: AudioDelta | None = None
 
 
 class Choice(Wire):
@@ -155,12 +180,16 @@ class Usage(Wire):
 
 
 class Chunk(Wire):
-    """One event of a stream. The one with the usage has no choices; some servers send it with the last choice."""
+    """One event of a stream. The one with the usage has no choices; some servers send it with the last choice.
+
+    ``modality`` is vLLM-Omni's: where it is ``audio``, the content of the chunk is base64 of a sound.
+    """
 
     model: str | None = None
     choices: list[Choice] | None = None
     usage: Usage | None = None
     error: Any = None
+    modality: str | None = None
 
 
 class ModelEntry(Wire):

@@ -17,6 +17,7 @@ class HearingEngine(CascadeEngine):
     """Turns are found, ended and interrupted as in the cascade; ``brain`` hears the last ``sound_seconds`` of them.
 
     The words of a turn, for transcripts and for what is older, are ``recogniser``'s; without one the model's own.
+    ``speaking`` answers in place of ``brain`` where answers are heard; it has the same model, which speaks itself.
     """
 
     def __init__(
@@ -25,13 +26,14 @@ class HearingEngine(CascadeEngine):
         voice: Voice,
         recogniser: Recogniser | None = None,
         *,
+        speaking: LanguageModelBrain | None = None,
         sound_seconds: float = 60.0,
         tools: bool = True,
         search: Search | None = None,
     ) -> None:
         super().__init__(recogniser or ModelRecogniser(brain.model), brain, voice, search=search)
         self.abilities = replace(self.abilities, name="omni", tools=tools)
-        self._hearing_brain = brain
+        self._by_modality = {"text": brain, "audio": speaking or brain}
         self._sound_seconds = sound_seconds
 
     async def open(self, setup: Setup, seed: Seed = NOTHING) -> Conversation:
@@ -40,6 +42,6 @@ class HearingEngine(CascadeEngine):
             raise EngineUnavailable("the engine has not been started")
         sounds = Sounds(self._sound_seconds)
         recogniser = KeepingRecogniser(self.recogniser, sounds)
-        brain = HearingBrain(self._hearing_brain, sounds)
+        brain = HearingBrain(self._by_modality[setup.modality], sounds)
         context = recogniser.context(setup.system_instruction, setup.tools, brain.phrases(), setup.language)
         return CascadeConversation(setup, self._ears, recogniser, brain, self.voice, context, search=self.search)

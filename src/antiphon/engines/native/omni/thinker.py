@@ -86,7 +86,6 @@ class ThinkerModel:
         self._config = config
         self._load = load or load_thinker
         self._line: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
-        self._waiting = 0
         self._thread: threading.Thread | None = None
 
     async def start(self) -> None:
@@ -120,12 +119,11 @@ class ThinkerModel:
     async def _answer(self, request: Request) -> AsyncGenerator[Delta, None]:
         if self._thread is None:
             raise ModelFailed(f"{self.name} is not running")
-        if self._waiting >= self._config.max_waiting:
-            raise ModelFailed(f"{self._waiting} answers wait for {self.name} already", passing=True)
+        if (waiting := self._line.qsize()) >= self._config.max_waiting:
+            raise ModelFailed(f"{waiting} answers wait for {self.name} already", passing=True)
         made: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         row = self._row(request)
-        self._waiting += 1
         self._line.put(_Answer(request, lambda delta: _post(loop, made, delta), row))
         try:
             while (delta := await made.get()) is not None:
@@ -176,7 +174,6 @@ class ThinkerModel:
                 break
             if answer is None:
                 return joining, True
-            self._waiting -= 1
             if not answer.row.done:
                 joining.append(answer)
         return joining, False

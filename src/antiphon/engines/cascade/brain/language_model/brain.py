@@ -23,13 +23,14 @@ from antiphon.engines.cascade.brain.language_model.model import (
     ModelFailed,
     Reasoned,
     Request,
+    Spoke,
     Text,
     new_id,
 )
 from antiphon.engines.cascade.brain.language_model.searching import Searching
 from antiphon.engines.cascade.brain.language_model.speakable import Speakable
 from antiphon.engines.cascade.brain.language_model.tags import Kind, Tags
-from antiphon.engines.cascade.parts import Call, Fail, Prompt, Say, Think, Thought, Used
+from antiphon.engines.cascade.parts import Call, Fail, Prompt, Say, Speak, Think, Thought, Used
 from antiphon.live.history import FunctionCall, FunctionResult
 
 log = logging.getLogger("antiphon.language_model")
@@ -195,6 +196,9 @@ class _Round:
         match delta:
             case Text(text):
                 return [one for kind, piece in self._tags.feed(text) for one in self._of_kind(kind, piece)]
+            case Spoke(speech):
+                self.said += delta.text
+                return [Speak(speech)]
             case Reasoned(text):
                 return [Think(text)]
             case Called(calls, broken):

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from antiphon.engines.cascade.brain.language_model.messages import Message
+from antiphon.engines.cascade.parts import SpeechChunk
 from antiphon.live.history import FunctionCall
 from antiphon.live.setup import Thinking, Tool
 from antiphon.live.tokens import MediaResolution, Tokens, UpstreamUsage, Usage, picture_tokens, text_tokens
@@ -39,6 +40,17 @@ class Text(Struct, frozen=True):
     text: str
 
 
+class Spoke(Struct, frozen=True, gc=False):
+    """Speech of a model that speaks itself; its words are the answer's."""
+
+    speech: SpeechChunk
+
+    @property
+    def text(self) -> str:
+        """The words that begin in it."""
+        return "".join(word.text for word in self.speech.words)
+
+
 class Reasoned(Struct, frozen=True):
     """What the model thought; never part of the answer."""
 
@@ -61,7 +73,7 @@ class Told(Struct, frozen=True):
     usage: Usage
 
 
-Delta = Text | Reasoned | Called | Told
+Delta = Text | Spoke | Reasoned | Called | Told
 
 
 class ModelFailed(Exception):
@@ -140,8 +152,8 @@ class Meter:
         match delta:
             case Told(usage):
                 self._told = usage
-            case Text(text):
-                self._characters += len(text)
+            case Text() | Spoke():
+                self._characters += len(delta.text)
             case Reasoned(text):
                 self._thought += len(text)
             case Called(calls):

@@ -1,6 +1,6 @@
 """Language models behind ``/chat/completions``."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -32,6 +32,9 @@ EFFORTS: Final = {"minimal": "low", "xhigh": "high"}
 """Levels that only some servers know, and what all of them know instead."""
 _BY_BUDGET: Final = ((0, "none"), (1_024, "low"), (4_096, "medium"))
 """Budgets of thoughts (tokens, at most) and the effort that comes nearest; there are no budgets in this dialect."""
+
+Read = Callable[[chat.Chunk, chat.Delta], Iterator[Delta]]
+"""Makes deltas of what a chunk adds to an answer."""
 
 
 class OpenAiModel:
@@ -104,7 +107,7 @@ class OpenAiModel:
         except ProviderError as error:
             log_warning(f"the language model could not be warmed: {error}")
 
-    async def _answer(self, ask: chat.ChatRequest) -> AsyncGenerator[Delta, None]:
+    async def _answer(self, ask: chat.ChatRequest, read: Read | None = None) -> AsyncGenerator[Delta, None]:
         calls, blocked = Calls(), False
         try:
             async with aclosing(self._client.stream(ask)) as chunks:
@@ -115,7 +118,7 @@ class OpenAiModel:
                         blocked = blocked or choice.finish_reason == "content_filter"
                         if choice.delta is not None:
                             calls.feed(choice.delta.tool_calls)
-                            for delta in _deltas(choice.delta):
+                            for delta in _deltas(choice.delta) if read is None else read(chunk, choice.delta):
                                 yield delta
         except ProviderError as error:
             raise as_failure(error) from error
@@ -236,9 +239,10 @@ def _usage(usage: chat.Usage) -> Usage:
     made: Any = usage.completion_tokens_details or chat.CompletionDetails()
     audio, image = prompt.audio_tokens or 0, prompt.image_tokens or 0
     thoughts = min(made.reasoning_tokens or 0, usage.completion_tokens or 0)
+    spoken = made.audio_tokens or 0
     return Usage(
         Tokens(text=max(0, (usage.prompt_tokens or 0) - audio - image), audio=audio, image=image),
-        Tokens(text=(usage.completion_tokens or 0) - thoughts),
+        Tokens(text=max(0, (usage.completion_tokens or 0) - thoughts - spoken), audio=spoken),
         thoughts=thoughts,
         cached=Tokens(text=prompt.cached_tokens or 0),
     )
