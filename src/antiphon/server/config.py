@@ -4,29 +4,45 @@ import ipaddress
 import math
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from platformdirs import user_data_path
 
 from antiphon.audio.watermark import DEFAULT_KEY
+from antiphon.engines.cascade.brain.language_model.config import LanguageModelConfig
+from antiphon.engines.settings import (
+    EmbeddedConfig,
+    EngineConfig,
+    SearchConfig,
+    SettingError,
+    read,
+    read_engines,
+)
 from antiphon.live.policy import Policy
+from antiphon.routing.route import Route
+from antiphon.server.route_config import read_routes
+
+__all__ = ["Config", "ConfigError", "SearchConfig", "is_loopback", "load_config"]
+
+RELOADED: Final = frozenset(
+    ("engines", "routes", "language_model", "script", "search", "recognisers", "recogniser_wait", "discovery")
+)
+"""Settings that a running server takes from its file; all others need a restart."""
 
 
 class ConfigError(Exception):
     """A setting is wrong; the message names it and the remedy."""
 
 
-class SearchConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """What answers may rest on: the documents of ``folder``, or the service at the address ``searxng``; one or none."""
-
-    folder: str = ""
-    searxng: str = ""
-
-
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """One server. Sizes in bytes, times in seconds; port 0 takes a free one, ``tls_port`` None serves no TLS."""
+    """One server. Sizes in bytes, times in seconds; port 0 takes a free one, ``tls_port`` None serves no TLS.
+
+    ``engines`` are those beside the one on board, and ``routes`` say which models they answer. ``script``,
+    ``language_model``, ``recognisers``, ``recogniser_wait`` and ``search`` are of the engine on board. ``discovery``
+    looks for a language model for it on this computer, where neither of the first two nor any engine is set.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -49,6 +65,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     record_ttl: float = 2_592_000.0
     search: SearchConfig = SearchConfig()
     session: Policy = Policy()
+    discovery: bool = True
+    language_model: LanguageModelConfig | None = None
+    engines: dict[str, EngineConfig] = {}
+    routes: dict[str, Route] = field(default_factory=lambda: read_routes(None, {}))
 
     def __post_init__(self) -> None:
         positive = (
@@ -66,6 +86,24 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("port", "tls_port"):
             if not 0 <= (getattr(self, name) or 0) <= 65_535:
                 raise ValueError(f"{name} must be 0 to 65535")
+
+    @property
+    def embedded(self) -> EngineConfig:
+        """The engine on board."""
+        script = str(self.script) if self.script else ""
+        model = None if script else self.language_model
+        settings = EmbeddedConfig(script, self.recognisers, self.recogniser_wait, self.search, model)
+        return EngineConfig("embedded", settings)
+
+    @property
+    def discovers(self) -> bool:
+        """Whether the engine on board may take a language model that happens to run on this computer."""
+        return self.discovery and not (self.script or self.language_model or self.engines)
+
+    def needing_restart(self, new: "Config") -> list[str]:
+        """The settings in which ``new`` differs and that a running server cannot take."""
+        names = (name for name in self.__struct_fields__ if name not in RELOADED)
+        return [name for name in names if getattr(self, name) != getattr(new, name)]
 
     def check_exposure(self) -> None:
         """See that no stranger can come in.
@@ -98,11 +136,24 @@ def load_config(path: Path | None, overrides: dict[str, Any]) -> Config:
     """
     settings = _read(path) if path else {}
     settings = _merged(settings, overrides)
+    where = f"{path}: " if path else ""
     try:
-        return msgspec.convert(settings, Config, dec_hook=_path)
+        parts = _parts(settings)
+        return structs.replace(msgspec.convert(settings, Config, dec_hook=_path), **parts)
     except msgspec.ValidationError as error:
-        where = f"{path}: " if path else ""
         raise ConfigError(f"{where}{str(error).replace('`', '')}") from error
+    except SettingError as error:
+        raise ConfigError(f"{where}{error}") from error
+
+
+def _parts(settings: dict[str, Any]) -> dict[str, Any]:
+    """Engines and routes, which are taken out of ``settings``: what is wrong with them is said with its whole path."""
+    engines = read_engines(settings.pop("engines", {}))
+    parts: dict[str, Any] = {"engines": engines, "routes": read_routes(settings.pop("routes", None), engines)}
+    if "language_model" in settings:
+        table = settings.pop("language_model")
+        parts["language_model"] = read(LanguageModelConfig, table, "language_model")
+    return parts
 
 
 def _merged(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A server in the running event loop: engine, application, one plain port and one with TLS."""
+"""A server in the running event loop: engines, application, one plain port and one with TLS."""
 
 import asyncio
 import contextlib
@@ -8,18 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
+from msgspec import structs
 
 from antiphon.calls.admission import Admission
 from antiphon.calls.clock import Clock, LoopClock, time_of_day
+from antiphon.calls.line import Announcer
 from antiphon.calls.marking import Marker
 from antiphon.calls.memory import Memory
 from antiphon.calls.metering import Metering
-from antiphon.calls.plan import always
+from antiphon.calls.station import EngineStatus
 from antiphon.calls.switchboard import Switchboard
 from antiphon.engines.base import Engine
 from antiphon.meter.prices import Prices
 from antiphon.server.app import App
-from antiphon.server.config import Config, ConfigError
+from antiphon.server.config import RELOADED, Config, ConfigError
+from antiphon.server.engines import Engines
 from antiphon.server.socket import SocketProtocol
 from antiphon.server.tls import TlsError, TlsFiles, ensure_tls
 from antiphon.store.database import StoreError
@@ -27,12 +30,23 @@ from antiphon.store.ledger import Ledger
 
 
 class Server:
-    """One server: :meth:`start` it, use its addresses, :meth:`stop` it."""
+    """One server: :meth:`start` it, use its addresses, :meth:`stop` it.
 
-    def __init__(self, config: Config, engine: Engine, clock: Clock | None = None) -> None:
+    Its engines and its routes are those of the configuration. ``engine`` stands in for the engine on board, which
+    answers every model where there are no routes; the server starts and closes it. ``announcer`` says what no engine
+    made; without one the voice on board does, unless an ``engine`` stands in.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine | None = None,
+        clock: Clock | None = None,
+        *,
+        announcer: Announcer | None = None,
+    ) -> None:
         config.check_exposure()
         self.config = config
-        self.engine = engine
         self.tls: TlsFiles | None = None
         self.port = 0
         self.tls_port: int | None = None
@@ -40,6 +54,7 @@ class Server:
         self._now = time.time if clock is None else time_of_day(clock)
         self._memory = Memory(config.data_dir, config.resumption_ttl, config.record_ttl, self._now)
         self._metering: Metering | None = None
+        self._engines = Engines(engine, announcer)
         self._switchboard: Switchboard
         self._serving: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
@@ -58,12 +73,23 @@ class Server:
         """How many sessions run."""
         return len(self._switchboard)
 
+    @property
+    def clock(self) -> Clock:
+        """The time of the server's limits. In a running event loop."""
+        self._clock = self._clock or LoopClock()
+        return self._clock
+
+    @property
+    def engines(self) -> list[EngineStatus]:
+        """How the engines do that a route names, and those that were replaced but have calls yet."""
+        return self._engines.status
+
     async def start(self) -> None:
-        """Warm the engine, then open the ports.
+        """Warm the engines, then open the ports.
 
         Raises:
             ConfigError: a port is taken, or the data directory cannot be used.
-            EngineUnavailable: the engine misses something.
+            EngineUnavailable: an engine misses something.
         """
         plain = _bind(self.config.host, self.config.port, "port")
         self.port = plain.getsockname()[1]
@@ -74,16 +100,17 @@ class Server:
                 self.tls_port = sockets[1].getsockname()[1]
                 self.tls = self._ensure_tls()
             await self._open_memory()
-            await self.engine.start()
+            await self._engines.start(self.config, self.clock)
         except BaseException:
             for each in sockets:
                 each.close()
             await self._memory.aclose()
+            await self._engines.aclose()
             raise
-        clock = self._clock or LoopClock()
+        clock = self.clock
         self._metering = Metering(Ledger(self._memory.database), Prices(), clock, now=self._now)
         self._switchboard = Switchboard(
-            always(self.engine),
+            self._engines.routes,
             self.config.session,
             clock,
             self.config.max_sessions,
@@ -91,6 +118,7 @@ class Server:
             memory=self._memory,
             metering=self._metering,
             make_marker=(lambda: Marker(self.config.watermark_key)) if self.config.watermark else None,
+            announcer=self._engines.announcer,
         )
         self._memory.attend(lambda: self._switchboard.calls, clock)
         app = App(self.config, self._switchboard, self._memory.grants)
@@ -108,7 +136,20 @@ class Server:
         if self._metering is not None:
             await self._metering.aclose()
         await self._memory.aclose()
-        await self.engine.aclose()
+        await self._engines.aclose()
+
+    async def apply(self, config: Config) -> str:
+        """Let calls that begin from now on have the engines and routes of another configuration; what that did.
+
+        All of it happens, or nothing. Calls that run keep their engine. Settings that need a restart are named.
+
+        Raises:
+            EngineUnavailable: an engine that is not optional cannot start.
+        """
+        change = await self._engines.change(config)
+        restart = self.config.needing_restart(config)
+        self.config = structs.replace(self.config, **{name: getattr(config, name) for name in RELOADED})
+        return f"{change}; only a restart changes {', '.join(restart)}" if restart else str(change)
 
     async def _open_memory(self) -> None:
         try:
