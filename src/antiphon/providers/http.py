@@ -3,7 +3,11 @@
 Of the clients measured, aiohttp costs a third to an eighth of httpx per streamed piece and grows no slower under load.
 Nothing is decided here but what must be: a request is repeated only while nothing of its answer has come, and a
 connection whose answer was not read to its end is closed, so that the upstream stops working.
+
+aiohttp itself is imported by the first request: that takes a tenth of a second, and most commands make none.
 """
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -12,9 +16,8 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from random import uniform
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 import certifi
 from msgspec import Struct
 from yarl import URL
@@ -22,6 +25,9 @@ from yarl import URL
 from antiphon.providers.errors import Broken, ProviderError, TimedOut, Unreachable
 from antiphon.providers.refusals import refusal
 from antiphon.providers.sse import Events, EventTooLarge
+
+if TYPE_CHECKING:
+    import aiohttp
 
 MAX_ERROR_BYTES: Final = 64 << 10
 MAX_BODY_BYTES: Final = 8 << 20
@@ -192,10 +198,12 @@ class Http:
         except EventTooLarge as error:
             raise Broken(f"{self}: {error}") from None
 
-    def _named(self, *, started: bool = False) -> "_Named":
+    def _named(self, *, started: bool = False) -> _Named:
         return _Named(self, started=started)
 
     def _open_session(self) -> aiohttp.ClientSession:
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -211,6 +219,8 @@ class Http:
 
 
 async def _read_out(response: aiohttp.ClientResponse) -> None:
+    import aiohttp
+
     with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(READ_OUT):
             while await response.content.readany():
@@ -228,6 +238,8 @@ class _Named:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        import aiohttp
+
         where, waited = self._http, self._http.timeouts
         match error:
             case aiohttp.ConnectionTimeoutError():
@@ -244,6 +256,8 @@ class _Named:
 
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:
+    import aiohttp
+
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its certificate is not trusted"
     return error.os_error.strerror or type(error.os_error).__name__
