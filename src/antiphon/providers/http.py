@@ -238,6 +238,8 @@ class _Named:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None:
+            return
         import aiohttp
 
         where, waited = self._http, self._http.timeouts

@@ -7,6 +7,7 @@ model that a local server passes on to a hosted service, is not what its owner m
 import asyncio
 import re
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from antiphon.engines.cascade.brain.language_model.config import LanguageModelCo
 from antiphon.providers.errors import ProviderError
 from antiphon.providers.http import Http, Timeouts
 
-TIMEOUT: Final = 0.4
+TIMEOUT: Final = 0.35
 """Seconds each server has, for everything it is asked."""
 MAX_ASKED: Final = 6
 """Models of an Ollama whose abilities are asked for, the newest."""
@@ -50,6 +51,8 @@ async def discover(
     Servers that hold their model loaded come first. ``own_ports`` are this server's own, ``within`` the seconds it
     takes at most; ``ports`` moves servers elsewhere, by their names in :data:`SERVERS`.
     """
+    # The time of servers is not for this side to load its client.
+    await asyncio.to_thread(import_module, "aiohttp")
     asked = [(name, (ports or {}).get(name, port), probe) for name, port, probe in SERVERS]
     found = await asyncio.gather(
         *(_found(name, port, probe, within) for name, port, probe in asked if port not in own_ports)
