@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from bench import input_path, interruption, latency, memory, metering, sessions, soak
+from bench import gates, input_path, interruption, latency, memory, metering, sessions, soak
 from bench.child import run_in
 from bench.report import Sizes, Table
 
@@ -23,6 +23,7 @@ MEASURES: dict[str, tuple[str, Run]] = {
     "floor": ("the bare server that sessions are compared with", sessions.run_floor),
     "latency": ("end of speech to first audio, by parts", latency.run),
     "interruption": ("how fast an answer stops", interruption.run),
+    "gates": ("what the gates hold back of recorded calls, and save", gates.run),
     "metering": ("what keeping account of a call costs it", metering.run),
     "memory": ("memory of idle and of listening sessions", memory.run),
     "soak": ("whether anything stays behind when many come and go", soak.run),
@@ -32,6 +33,7 @@ SCRIPTS = {
     "ears": "voice activity of many sessions, beside the bare model",
     "recogniser": "word error rates, cost and latency of the embedded recogniser",
     "voice": "first sound and cost of the embedded voice",
+    "native": "a full-duplex model and its sessions (needs moshi)",
     "watermark": "how often the mark is found, and where there is none; what it changes and costs",
 }
 """Benchmarks with a command line of their own: ``python -m bench.NAME --help``."""
