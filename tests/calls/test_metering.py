@@ -373,6 +373,18 @@ class TestBudgets:
         (dismiss,) = (event for event in dismissed if isinstance(event, Dismiss))
         assert dismiss == Dismiss("the budget of a session, $0.08, is used up", "Bye.")
 
+    async def test_the_farewell_costs_nothing_and_is_the_last(
+        self, make_metering: Any, place: Place, answer: Any, ledger: Ledger, settle: Any, waiting: Any
+    ) -> None:
+        metering = make_metering(session=Decimal("0.06"))
+        call = await place(metering)
+        await answer(call, GOOGLE)
+        *_, hangup = await waiting(call.outbox)
+        assert hangup == Hangup(1008, "the budget of a session, $0.06, is used up")
+        paid, farewell = await written(metering, ledger, "generation")
+        assert (paid.generation, farewell.generation) == (1, 2)
+        assert (farewell.provider, farewell.amount, farewell.price_version) == ("", 0, "own hardware")
+
     async def test_a_generation_that_goes_on_and_on_is_stopped_too(
         self,
         make_metering: Any,

@@ -115,7 +115,7 @@ class Call:
             Tell: self._tell,
             Open: self._open,
             Abandon: lambda effect: self.line.abandon(effect.reason),
-            Announce: lambda effect: self.line.announce(effect),
+            Announce: self._announce,
             Charge: self._charge,
             Spend: self._spend,
             Save: self._save,
@@ -225,6 +225,10 @@ class Call:
         except Exception as error:
             # After the other effects of the same event: one of them may be the close.
             asyncio.get_running_loop().call_soon(self.line.fail, error)
+
+    def _announce(self, effect: Announce) -> None:
+        self._tab.announce(effect.generation)
+        self.line.announce(effect)
 
     def _charge(self, effect: Charge) -> None:
         log.info(

@@ -58,7 +58,7 @@ class Metering:
         self.budgets = Budgets(budget or BudgetConfig())
         self.spool = Spool(ledger, clock)
         self._bills = bills
-        self._billed: dict[str, Bills] = {}
+        self._billed: dict[tuple[str, str], Bills] = {}
         self._rounds = Periodic(self._refresh, WINDOW_SECONDS, clock) if self.budgets.config.limits else None
 
     async def warm(self) -> None:
@@ -71,17 +71,18 @@ class Metering:
             await self._rounds.aclose()
         await self.spool.aclose()
 
-    def bills_of(self, model: str, engine: str) -> Bills | None:
-        """Who is paid for a generation: as configured, else as it was the last time that ``engine`` told; or None."""
-        configured = self._bills(model)
-        return self._billed.get(engine) if configured is None else configured
+    def guess(self, engine: str, model: str) -> Bills | None:
+        """Who will be paid for a generation: as ``engine`` told the last time, else as configured; None for neither."""
+        told = self._billed.get((engine, model))
+        return self._bills(model) if told is None else told
 
-    def learn(self, engine: str, upstream: Sequence[UpstreamUsage]) -> None:
-        """Remember who was paid for a generation of ``engine``."""
+    def learn(self, engine: str, model: str, upstream: Sequence[UpstreamUsage]) -> Bills:
+        """Remember who was paid for a generation, and say whom ``engine`` usually has paid."""
         bills = tuple((each.provider, each.model) for each in upstream if each.provider)
-        # Interrupted upstreams tell later, and a farewell is nobody's.
-        if bills or engine not in self._billed:
-            self._billed[engine] = bills
+        # None may mean that it was interrupted and tells later.
+        if bills or (engine, model) not in self._billed:
+            self._billed[engine, model] = bills
+        return self._billed[engine, model]
 
     async def admit(self, call: str, owner: str, session_id: str, model: str) -> None:
         """See that a call may spend money.
@@ -160,6 +161,7 @@ class Tab:
         self._timer: Timer | None = None
         self._state = "ok"
         self._ended = False
+        self._announced = 0
         self._untold: dict[int, tuple[Usage, Cost]] = {}
 
     async def admit(self, model: str, session_id: str) -> None:
@@ -180,15 +182,20 @@ class Tab:
             self._open_since = self._metering.clock.now()
             self._arm(self._metering)
 
+    def announce(self, generation: int) -> None:
+        """This generation is the server's own voice, and nobody is paid for it."""
+        self._announced = generation
+
     def charge(self, effect: Charge) -> None:
         """A generation ended."""
         metering = self._metering
         if metering is None:
             return
-        metering.learn(self._engine, effect.upstream)
-        if not effect.upstream and metering.bills_of(self._model, self._engine):
-            self._await(metering, effect)
-            return
+        if effect.generation != self._announced:
+            usual = metering.learn(self._engine, self._model, effect.upstream)
+            if usual and not effect.upstream:
+                self._await(metering, effect)
+                return
         priced = self._price(metering, effect.upstream or _HARDWARE)
         entries = [self._entry(metering, GENERATION, effect.generation, *each) for each in enumerate(priced)]
         self._settle(metering, [replace(entries[0], told=effect.usage), *entries[1:]], _sum(priced))
@@ -198,7 +205,7 @@ class Tab:
         metering = self._metering
         if metering is None:
             return
-        metering.learn(self._engine, (effect.upstream,))
+        metering.learn(self._engine, self._model, (effect.upstream,))
         priced = self._price(metering, (effect.upstream,))
         usage, guess = self._untold.pop(effect.generation, (None, Cost()))
         if usage is not None:
@@ -261,7 +268,7 @@ class Tab:
         """What a generation comes to before all is told: as its upstreams told so far, or as the client was told."""
         if accrued.upstream:
             return self._price(metering, accrued.upstream)
-        bills = metering.bills_of(self._model, self._engine)
+        bills = () if accrued.generation == self._announced else metering.guess(self._engine, self._model)
         if bills is None:
             unknown = Cost(unknown=1, reasons=(f"{self._engine} has not told yet who is paid for it",))
             return [_Priced(UpstreamUsage("", "", accrued.usage, estimated=True), unknown, "unknown")]
