@@ -159,11 +159,11 @@ async def dial(
     Raises:
         ProviderError: it could not be opened, by whose fault; no message holds a header.
     """
-    host = urlsplit(url).netloc
+    host, frames = urlsplit(url).netloc, _Frames(listener)
     try:
         async with asyncio.timeout(seconds):
-            transport, frames = await ws_connect(
-                lambda: _Frames(listener),
+            transport, _ = await ws_connect(
+                lambda: frames,
                 url,
                 ssl_context=tls,
                 websocket_handshake_timeout=seconds,
@@ -181,7 +181,9 @@ async def dial(
         raise Unreachable(f"{host}: TLS failed: {error.reason or error}; is its certificate trusted here?") from error
     except (OSError, WSError) as error:
         raise Unreachable(f"{host} cannot be reached: {error}") from error
-    assert isinstance(frames, _Frames)
+    except asyncio.CancelledError:
+        frames.abandon()
+        raise
     return LiveSocket(transport, frames)
 
 
@@ -240,8 +242,22 @@ class _Frames(WSListener):
     def __init__(self, listener: Listener) -> None:
         self.writable = True
         self._listener: Listener | None = listener
+        self._transport: WSTransport | None = None
+        self._abandoned = False
         self._parts = bytearray()
         self._ended = (ABNORMAL, "")
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The connection is open; whoever wanted it may have given up."""
+        self._transport = transport
+        if self._abandoned:
+            transport.disconnect(False)
+
+    def abandon(self) -> None:
+        """End the connection, now or as soon as it is open."""
+        self._listener, self._abandoned = None, True
+        if self._transport is not None:
+            self._transport.disconnect(False)
 
     def mute(self) -> None:
         """Say nothing more."""

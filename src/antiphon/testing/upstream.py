@@ -78,7 +78,7 @@ class CancelCalls(Struct, frozen=True):
 
 
 class Bill(Struct, frozen=True):
-    """What was used so far, alone in a frame, ``times`` times."""
+    """What was used so far, alone in a frame, ``times`` times; after an end, what was told then."""
 
     times: int = 1
 
@@ -143,6 +143,9 @@ class Answer:
     def __init__(self, *steps: Step) -> None:
         self.steps = steps
 
+    def __repr__(self) -> str:
+        return f"Answer({', '.join(map(repr, self.steps))})"
+
 
 class Received(Struct, frozen=True):
     """A message of the client, and the number of the connection it came on (from 0)."""
@@ -185,7 +188,7 @@ class ScriptedUpstream:
         self.received: list[Received] = []
         self.connections: list[Dialled] = []
         self.told: list[dict[str, Any]] = []
-        """Every generation's last ``usageMetadata``, as far as it was sent."""
+        """Every generation's last ``usageMetadata``, as far as it was sent: what the key's owner is charged for."""
         self.spoken = bytearray()
         """All model speech that was sent."""
         self.answered = 0
@@ -227,6 +230,11 @@ class ScriptedUpstream:
     def open(self) -> int:
         """How many connections are open."""
         return len(self._open)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being given."""
+        return any(session.busy for session in self._open)
 
     def messages(self, kind: str) -> list[Any]:
         """Everything received of one kind (``clientContent``, ``toolResponse``, ...), in order."""
@@ -277,6 +285,8 @@ class _Session:
         self._quiet = 0.0
         self._made = 0
         self._words = ""
+        self._unfinished: dict[str, Any] | None = None
+        self._last: dict[str, Any] | None = None
 
     # --- the client -----------------------------------------------------------------------------------------
 
@@ -295,8 +305,14 @@ class _Session:
             self._owner.received.append(Received(self._number, message))
             await self._take(message)
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being given."""
+        return self._answering is not None and not self._answering.done()
+
     def stop(self) -> None:
         """End whatever is under way."""
+        self._bill_unfinished()
         for task in (self._answering, self._ending):
             if task is not None:
                 task.cancel()
@@ -405,7 +421,8 @@ class _Session:
         await self._step(Interrupt())
 
     async def _perform(self, answer: Answer) -> None:
-        self._made, self._words = 0, ""
+        self._bill_unfinished()
+        self._made, self._words, self._last = 0, "", None
         with suppress(ConnectionClosed):
             for step in answer.steps:
                 await self._step(step)
@@ -426,7 +443,7 @@ class _Session:
                 self._waiting.clear()
             case Bill(times):
                 for _ in range(times):
-                    await self._send({"usageMetadata": self._usage()})
+                    await self._send({"usageMetadata": self._interim()})
             case Frame(message):
                 await self._send(message)
             case Pause(seconds):
@@ -455,7 +472,7 @@ class _Session:
         for _ in range(max(1, round(step.seconds / FRAME_SECONDS))):
             pcm = self._sound()
             extra = {"outputTranscription": {"text": words}} if words else {}
-            beside = {"usageMetadata": self._usage()} if step.usage else {}
+            beside = {"usageMetadata": self._interim()} if step.usage else {}
             words = ""
             await self._send({"serverContent": {"modelTurn": _speech(pcm, self._owner.vertex)} | extra} | beside)
         if step.words and step.late:
@@ -469,6 +486,7 @@ class _Session:
         pcm: bytes = samples.tobytes()
         self._owner.spoken += pcm
         self._made += round(25 * FRAME_SECONDS)
+        self._last = None
         return pcm
 
     async def _call(self, step: Call) -> None:
@@ -479,6 +497,7 @@ class _Session:
             calls = [{"name": call["name"], "args": call["args"]} for call in calls]
         self._made += 10 * len(calls)
         beside = {"usageMetadata": self._bill()} if step.usage else {}
+        self._bill_unfinished()
         self._made = 0
         await self._send({"toolCall": {"functionCalls": calls}} | beside)
         if step.generation_complete:
@@ -495,12 +514,27 @@ class _Session:
         if step.usage == "after":
             await self._send(usage)
         self._context.append(f"model: {self._words}")
+        self._made, self._words = 0, ""
         await self._give_handle()
 
     def _bill(self) -> dict[str, Any]:
-        usage = self._usage()
-        self._owner.told.append(usage)
-        return usage
+        self._unfinished = None
+        self._last = self._usage()
+        self._owner.told.append(self._last)
+        return self._last
+
+    def _interim(self) -> dict[str, Any]:
+        if self._last is not None:
+            # Nothing was made since the last generation ended.
+            return self._last
+        self._unfinished = self._usage()
+        return self._unfinished
+
+    def _bill_unfinished(self) -> None:
+        """A generation that never got to its end is charged all the same."""
+        if self._unfinished is not None:
+            self._owner.told.append(self._unfinished)
+            self._unfinished = None
 
     def _usage(self) -> dict[str, Any]:
         """What the generation used so far, in the dialect's own names."""

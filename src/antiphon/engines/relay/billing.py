@@ -23,28 +23,37 @@ class Bill:
         self._billed: UsageMetadata | None = UsageMetadata()
         self._over = True
         self._called = False
+        self._final = True
+        self._repeated: UsageMetadata | None = None
 
     def content(self) -> None:
         """The model makes something: unless it was at it already, a generation begins."""
+        self._repeated = None
         if self._over:
-            self._billed, self._over, self._called = None, False, False
+            self._billed, self._over, self._called, self._final = None, False, False, False
 
     def answered(self) -> None:
         """Functions were answered: what is used next, is used for the next generation."""
         if self._called and self._billed is not None:
+            billed = self._billed
             self.content()
+            self._repeated = billed
 
-    def told(self, record: UsageMetadata) -> Usage | None:
-        """A record came; what to charge for it now, if anything."""
+    def told(self, record: UsageMetadata, *, final: bool = False) -> Usage | None:
+        """A record came, with the end of the turn if it is ``final``; what to charge for it now, if anything."""
+        if record == self._repeated:
+            return None
+        late = self._over and not self._final
+        self._final |= final or late
         if not self._over:
             self._pending = record
             return None
         if record == self._billed:
             return None
-        if self._billed is None:
+        if self._billed is None or (self._called and final):
             self._billed = record
             return usage(record, speaks=self._speaks)
-        if self._called:
+        if self._called or late:
             more = _more(usage(record, speaks=self._speaks), usage(self._billed, speaks=self._speaks))
             self._billed = record
             return more
@@ -60,6 +69,10 @@ class Bill:
             return None
         self._billed = record
         return usage(record, speaks=self._speaks)
+
+    def gone(self) -> None:
+        """The upstream that made the last generation is gone: no record of it will come any more."""
+        self._billed, self._final, self._called = UsageMetadata(), True, False
 
 
 def usage(record: UsageMetadata, *, speaks: bool) -> Usage:

@@ -544,6 +544,7 @@ class GeminiConversation:
         reader, journal = self._reader, self._journal
         if reader.state is State.MAKING and journal.calls and reader.silent:
             # It waits for functions, or was about to go on after them; it must not call them again.
+            self._take(reader.last_words())
             ready = self._orphans.isdisjoint(journal.calls)
             return [journal.present()] if ready else []
         if reader.state is State.MAKING and journal.calls:

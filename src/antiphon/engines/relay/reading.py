@@ -3,8 +3,8 @@
 The service leaves out, repeats and misplaces things; a session is told each thing once and in order:
 
 1. A generation begins with the first thing that the model makes after a turn ended: sound, words, or function calls.
-   Words alone may also be the late end of the answer before, so they wait for the sound they belong to, for
-   :data:`WORDS_AHEAD` seconds.
+   Words and search results alone may also be the late end of the answer before, so they wait for the sound they
+   belong to, for :data:`WORDS_AHEAD` seconds.
 2. ``interrupted`` counts once, and only while an answer is being given. What is made after it, and after
    ``generationComplete``, begins a new generation, and ends the old one where its ``turnComplete`` is missing; late
    words do not.
@@ -49,7 +49,7 @@ from antiphon.live.tokens import UpstreamUsage, Usage
 from antiphon.wire.gemini import client, server
 
 WORDS_AHEAD = 2.0
-"""Seconds by which words may run ahead of the sound they belong to."""
+"""Seconds by which words and search results may run ahead of the sound they belong to."""
 
 _BYTES_PER_SECOND = 2 * OUTPUT_RATE
 
@@ -97,7 +97,7 @@ class Reader:
         self._called: set[str] = set()
         self._nameless = 0
         self._just_called = False
-        self._early: list[tuple[str, float]] = []
+        self._early: list[tuple[str | GroundedSearch, float]] = []
         self._queries: set[str] = set()
         self._grounding: GroundedSearch | None = None
         self._searches = 0
@@ -135,8 +135,11 @@ class Reader:
             self._cancel(message.tool_call_cancellation.ids)
         if message.tool_call is not None:
             self._call(message.tool_call.function_calls)
+        if content is not None and content.turn_complete and self.state is State.IDLE and not self._settled:
+            self._begin()
         if message.usage_metadata is not None:
-            self._charge(self._bill.told(message.usage_metadata))
+            final = content is not None and content.turn_complete
+            self._charge(self._bill.told(message.usage_metadata, final=final))
         if message.tool_call is not None and self.silent:
             self._charge(self._bill.over(called=True))
         if content is not None:
@@ -158,16 +161,19 @@ class Reader:
         self._start_frame()
         if self.state is State.MAKING:
             self._out.append(Interrupted(self.number))
+        self._charge(self._bill.over())
+        if not late:
+            self._bill.gone()
         if self.state is not State.IDLE:
-            self._charge(self._bill.over())
             self._out.append(TurnComplete(self.number))
             self.state, self._settled = State.IDLE, late
         return self._out
 
     def last_words(self) -> list[ModelEvent]:
-        """What is still to be charged when the conversation ends."""
+        """What is still to be charged when a connection ends."""
         self._start_frame()
         self._charge(self._bill.over())
+        self._bill.gone()
         return self._out
 
     # --- one frame ------------------------------------------------------------------------------------------
@@ -267,18 +273,23 @@ class Reader:
 
     def _ground(self, metadata: server.GroundingMetadata) -> None:
         found = grounded(metadata)
-        new = tuple(query for query in dict.fromkeys(found.queries) if query not in self._queries)
-        if self.state is State.IDLE or (not new and self._same_ground(found)):
+        if self.state is State.IDLE:
             self._whole = False
-            return
+            self._early.append((found, self._clock()))
+        elif (event := self._news_of(found)) is not None:
+            self._tell(event)
+        else:
+            self._whole = False
+
+    def _news_of(self, found: GroundedSearch) -> Grounding | None:
+        """What is new in search results; each query counts once."""
+        new = tuple(query for query in dict.fromkeys(found.queries) if query not in self._queries)
+        last, self._grounding = self._grounding, found
+        if not new and last is not None and (last.sources, last.supports) == (found.sources, found.supports):
+            return None
         self._queries.update(new)
         self._searches += len(new)
-        self._grounding = found
-        self._tell(Grounding(self.number, replace(found, queries=new)))
-
-    def _same_ground(self, found: GroundedSearch) -> bool:
-        last = self._grounding
-        return last is not None and (last.sources, last.supports) == (found.sources, found.supports)
+        return Grounding(self.number, replace(found, queries=new))
 
     def _call(self, wanted: list[client.FunctionCall]) -> None:
         calls = tuple(self._named(call) for call in wanted if not call.id or call.id not in self._called)
@@ -327,9 +338,12 @@ class Reader:
         self._grounding = None
         self._add(GenerationStarted(self.number))
         early, self._early = self._early, []
-        for text, when in early:
-            if self._clock() - when <= WORDS_AHEAD:
-                self._add(OutputTranscript(self.number, text, 0.0))
+        for said, when in early:
+            if self._clock() - when > WORDS_AHEAD:
+                continue
+            event = OutputTranscript(self.number, said, 0.0) if isinstance(said, str) else self._news_of(said)
+            if event is not None:
+                self._add(event)
 
     def _read_ends(self, content: server.ServerContent) -> None:
         if content.generation_complete:
@@ -358,10 +372,8 @@ class Reader:
     def _end_turn(self, content: server.ServerContent) -> None:
         waiting, reason = content.waiting_for_input, content.turn_complete_reason
         if self.state is State.IDLE:
-            if self._settled:
-                self._settled, self._whole = False, False
-                return
-            self._begin()
+            self._settled, self._whole = False, False
+            return
         if self.state is State.MAKING:
             self._add(GenerationComplete(self.number, waiting, reason))
         self._charge(self._bill.over())
