@@ -70,6 +70,15 @@ class Routes:
             raise Refusal("setup.model", f"{model[-60:]} is not served here", f"use {known}", CloseCode.POLICY)
         return RoutedPlan(self, model, name or next(iter(self.board.routes)))
 
+    def bills(self, model: str) -> tuple[tuple[str, str], ...] | None:
+        """Who is paid for a call of a model, by provider and model; None where nobody knows, or it depends."""
+        name = self.board.find(model)
+        if name is None:
+            return None
+        stations = (self.board.stations[engine] for engine in self.board.routes[name].engines)
+        found = {station.wanted.bills for station in stations}
+        return found.pop() if len(found) == 1 else None
+
 
 class RoutedPlan:
     """The engines that may answer one call.

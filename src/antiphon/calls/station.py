@@ -23,12 +23,14 @@ class Wanted(Struct, frozen=True):
 
     Equal ``settings`` mean the same engine: it goes on when the configuration is read again. A server starts without
     an ``optional`` one that cannot start, and tries again. ``where`` is its place in the configuration, for messages.
+    ``bills`` says who is paid for its answers, by provider and model; None where nobody knows beforehand.
     """
 
     settings: Any
     make: Callable[[], Engine]
     optional: bool = False
     where: str = ""
+    bills: tuple[tuple[str, str], ...] | None = None
 
     def is_same(self, other: "Wanted") -> bool:
         """Whether both are one engine."""

@@ -21,6 +21,8 @@ from antiphon.engines.settings import (
     read_engines,
 )
 from antiphon.live.policy import Policy
+from antiphon.meter.budgets import BudgetConfig
+from antiphon.meter.prices import OwnPrice, Prices
 from antiphon.routing.route import Route
 from antiphon.server.route_config import read_routes
 
@@ -67,6 +69,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     session: Policy = Policy()
     discovery: bool = True
     language_model: LanguageModelConfig | None = None
+    prices: dict[str, OwnPrice] = {}
+    budget: BudgetConfig = BudgetConfig()
     engines: dict[str, EngineConfig] = {}
     routes: dict[str, Route] = field(default_factory=lambda: read_routes(None, {}))
 
@@ -78,6 +82,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
+        Prices(self.prices)
         if not self.watermark_key:
             raise ValueError("watermark_key must not be empty; watermark = false turns the mark off")
         for name in ("recogniser_wait", "drain"):

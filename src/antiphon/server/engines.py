@@ -12,6 +12,7 @@ from antiphon.calls.routes import Routes
 from antiphon.calls.station import EngineStatus, Wanted
 from antiphon.engines.assembly import Assembly
 from antiphon.engines.base import Engine, EngineUnavailable
+from antiphon.engines.bills import bills
 from antiphon.engines.cascade.announcer import VoiceAnnouncer
 from antiphon.engines.cascade.voices.config import VoiceConfig
 from antiphon.engines.settings import EMBEDDED, EngineConfig, quoted
@@ -95,9 +96,8 @@ def wanted(config: Config, assembly: Assembly, embedded: Engine | None = None) -
 
 def _wanted(name: str, engine: EngineConfig, assembly: Assembly) -> Wanted:
     where = f"engines.{quoted(name)}" if name else ""
-    return Wanted(
-        (engine.kind, engine.settings, _version(engine.settings)), _maker(engine, assembly), engine.optional, where
-    )
+    settings = (engine.kind, engine.settings, _version(engine.settings))
+    return Wanted(settings, _maker(engine, assembly), engine.optional, where, bills(engine.settings))
 
 
 def _maker(engine: EngineConfig, assembly: Assembly) -> Callable[[], Engine]:

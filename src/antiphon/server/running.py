@@ -108,7 +108,14 @@ class Server:
             await self._engines.aclose()
             raise
         clock = self.clock
-        self._metering = Metering(Ledger(self._memory.database), Prices(), clock, now=self._now)
+        self._metering = Metering(
+            Ledger(self._memory.database),
+            Prices(self.config.prices),
+            clock,
+            budget=self.config.budget,
+            now=self._now,
+            bills=self._engines.routes.bills,
+        )
         self._switchboard = Switchboard(
             self._engines.routes,
             self.config.session,
