@@ -1,8 +1,9 @@
 """Amounts of money: dollars as exact decimals, whole picodollars where they are stored. Never a float.
 
-A picodollar is $10⁻¹². Providers write token prices per million tokens with six places at most, so amounts made of them
-are whole picodollars. What has more, such as a second at so much an hour, or an average in a price list, is rounded half
-to even, once, where it arises. Amounts that are added are on that grid already: sums are exact, in any order.
+A picodollar is $10⁻¹². Providers write token prices per million tokens with six places at most, so amounts made of
+them are whole picodollars. What has more, such as a second at so much an hour, or an average in a price list, is
+rounded half to even, once, where it arises. Amounts that are added are on that grid already: sums are exact, in any
+order.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
