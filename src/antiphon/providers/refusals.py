@@ -109,7 +109,7 @@ def _details(details: Any) -> tuple[str, float | None]:
 
 
 def _error(where: str, status: int, complaint: Complaint, pause: float | None, secret: str) -> ProviderError:
-    said = _clean(complaint.text, secret)
+    said = clean(complaint.text, secret)
     everything = f"{complaint.text} {complaint.code}"
     message = f"{where} {_WORDS.get(status, f'answered {status}' if status else 'reported an error')}"
     message = f"{message}: {said}" if said else message
@@ -143,7 +143,7 @@ _WORDS = {
 }
 
 
-def _clean(text: str, secret: str) -> str:
+def clean(text: str, secret: str) -> str:
     """An upstream's words on one line, without anything that is or looks like a key."""
     if secret:
         text = text.replace(secret, "…")

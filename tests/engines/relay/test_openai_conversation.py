@@ -220,16 +220,20 @@ async def test_no_interruption_where_the_client_wants_none() -> None:
         assert detection["interrupt_response"] is False
 
 
-async def test_an_upstream_that_does_not_stop_by_itself_is_stopped() -> None:
+@pytest.mark.parametrize("interrupts", [False, True])
+async def test_an_upstream_that_does_not_stop_by_itself_is_stopped(interrupts: bool) -> None:
     dialect = replace(DIALECTS["openai"], interrupts=False)
-    async with converse(Answer(Say(0.4), Pause(5)), Answer(Say(0.2)), dialect=dialect) as talk:
+    answers = Answer(Say(0.4), Pause(5)), Answer(Say(0.2))
+    async with converse(*answers, dialect=dialect, upstream={"interrupts": interrupts}) as talk:
         talk.ask()
         await talk.until(Speech, 2)
-        talk.speak()
+        talk.speak(quiet=0)
+        await talk.wait_for(lambda: bool(talk.upstream.events("response.cancel")))
+        talk.speak(loud=0)
         await talk.until(GenerationComplete)
-        assert talk.upstream.events("response.cancel")
-        # It had stopped by itself: that is no error.
-        assert set(talk.upstream.refused) == {"response_cancel_not_active"}
+        # Where it did stop by itself, the answer that it gave next was not stopped in its place.
+        assert talk.upstream.refused == (["response_cancel_not_active"] if interrupts else [])
+        assert len(talk.all(Speech)) == 3
 
 
 async def test_the_session_stops_an_answer() -> None:
@@ -499,7 +503,9 @@ async def test_unknown_events_and_nonsense_are_passed_over_and_counted() -> None
 async def test_a_server_that_names_nothing() -> None:
     upstream = {"ids": False, "greets": False, "confirms": False, "acknowledges": False, "bills": False}
     dialect = replace(DIALECTS["openai"], greets=False, confirms=False, acknowledges=False, truncates=False)
-    async with converse(Answer(Say(0.4, "Hi."), Pause(5)), Answer(Say(0.2, "Yes?")), upstream=upstream, dialect=dialect) as talk:
+    async with converse(
+        Answer(Say(0.4, "Hi."), Pause(5)), Answer(Say(0.2, "Yes?")), upstream=upstream, dialect=dialect
+    ) as talk:
         talk.ask()
         await talk.until(Speech, 2)
         talk.speak()
