@@ -26,6 +26,7 @@ from picows import (
     WSTransport,
     ws_connect,
 )
+from python_socks import ProxyError
 
 from antiphon.providers.errors import (
     AuthenticationFailed,
@@ -179,7 +180,7 @@ async def dial(
         raise TimedOut(f"{host} did not answer within {seconds:g} s") from None
     except ssl.SSLError as error:
         raise Unreachable(f"{host}: TLS failed: {error.reason or error}; is its certificate trusted here?") from error
-    except (OSError, WSError) as error:
+    except (OSError, WSError, ProxyError) as error:
         raise Unreachable(f"{host} cannot be reached: {error}") from error
     except asyncio.CancelledError:
         frames.abandon()
