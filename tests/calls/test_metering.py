@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -176,6 +177,26 @@ class TestGenerations:
         entries = await written(metering, ledger)
         assert sum((entry.told for entry in entries), Usage()) == call.session.usage
         assert await spent(metering) == Decimal("0.06723") * 8
+
+    @pytest.mark.parametrize(("bills", "loads"), [((), False), ((("google", "m"),), True), (None, True)])
+    async def test_the_price_list_is_loaded_before_the_first_charge_where_somebody_may_be_paid(
+        self, make_metering: Any, place: Place, monkeypatch: pytest.MonkeyPatch, bills: Any, loads: bool, until: Any
+    ) -> None:
+        threads: list[str] = []
+        find = Prices.price_of
+
+        def watched(prices: Prices, provider: str, *rest: Any) -> Any:
+            threads.extend([threading.current_thread().name] if provider else [])
+            return find(prices, provider, *rest)
+
+        monkeypatch.setattr(Prices, "price_of", watched)
+        metering = make_metering(bills=lambda model: bills)
+        await place(metering)
+        await place(metering, "t")
+        if loads:
+            await until(lambda: bool(threads))
+        assert len(threads) == loads
+        assert threading.main_thread().name not in threads
 
     async def test_a_call_without_metering_counts_nothing(
         self, place: Place, answer: Any, ledger: Ledger, clock: VirtualClock

@@ -289,9 +289,14 @@ class TestOwn:
         with pytest.raises(ValueError, match="text_in must be a price, 0 or more"):
             Rates(text_in=Decimal(value))
 
-    def test_a_price_names_provider_and_model(self) -> None:
-        with pytest.raises(ValueError, match='"gpt-5" must be "provider/model"'):
-            Prices({"gpt-5": OwnPrice()})
+    @pytest.mark.parametrize("name", ["gpt-5", "/gpt-5", "openai/", ""])
+    def test_a_price_names_provider_and_model(self, name: str) -> None:
+        with pytest.raises(ValueError, match=f'"{name}" must be "provider/model"'):
+            Prices({name: OwnPrice()})
+
+    def test_providers_are_known_in_any_case(self) -> None:
+        prices = Prices({"OpenAI/gpt-5": OwnPrice(text_in=Decimal(7))})
+        assert priced("openai", "gpt-5", prices).rates.text_in == priced("OPENAI", "gpt-5", prices).rates.text_in == 7
 
 
 def test_paths_before_a_name_are_not_part_of_it() -> None:

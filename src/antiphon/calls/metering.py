@@ -58,12 +58,14 @@ class Metering:
         self.budgets = Budgets(budget or BudgetConfig())
         self.spool = Spool(ledger, clock)
         self._bills = bills
+        self._warm = False
         self._billed: dict[tuple[str, str], Bills] = {}
         self._rounds = Periodic(self._refresh, WINDOW_SECONDS, clock) if self.budgets.config.limits else None
 
     async def warm(self) -> None:
         """Load the price list, so that the first charge of a hosted model does not wait for it (some 0.2 s)."""
-        await asyncio.to_thread(self.prices.price_of, "google", "gemini-3.8-live")
+        self._warm = True
+        await asyncio.to_thread(self._load_prices)
 
     async def aclose(self) -> None:
         """Write what is left. Idempotent."""
@@ -90,6 +92,10 @@ class Metering:
         Raises:
             Refusal: a budget is used up, or nobody knows what the call would cost.
         """
+        if self._bills(model) != () and not self._warm:
+            # In a thread, for it takes a while; nothing is charged before the first answer is over.
+            self._warm = True
+            asyncio.get_running_loop().run_in_executor(None, self._load_prices)
         config = self.budgets.config
         if not config.limits:
             return
@@ -99,6 +105,9 @@ class Metering:
         verdict = self.budgets.admit(call, owner, session_id, self.now())
         if verdict.state == "spent":
             raise Refusal("", verdict.reason, "ask the owner of the server for more", CloseCode.POLICY)
+
+    def _load_prices(self) -> None:
+        self.prices.price_of("google", "gemini-3.8-live")
 
     def _refuse_unpriced(self, bills: Bills) -> None:
         for provider, model in bills:

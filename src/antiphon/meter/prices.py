@@ -126,11 +126,13 @@ class Prices:
     """All prices that are known, with the owner's ``own`` before all others."""
 
     def __init__(self, own: Mapping[str, OwnPrice] | None = None) -> None:
-        self._own = dict(own or {})
+        self._own: dict[str, OwnPrice] = {}
         self._found: dict[tuple[str, str, object], Price | Unknown] = {}
-        for name in self._own:
-            if "/" not in name:
+        for name, price in (own or {}).items():
+            provider, slash, model = name.partition("/")
+            if not (provider and slash and model):
                 raise ValueError(f'prices: "{name}" must be "provider/model", or "provider/*"')
+            self._own[f"{provider.lower()}/{model}"] = price
 
     def price_of(self, provider: str, model: str, at: datetime | None = None) -> Price | Unknown:
         """What ``model`` of ``provider`` costs at ``at``, by default now. An empty provider is the owner's hardware."""
