@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from bench import gates, input_path, interruption, latency, memory, metering, sessions, soak
+from bench import chaos, gates, input_path, interruption, latency, memory, metering, relay, sessions, soak
 from bench.child import run_in
 from bench.report import Sizes, Table
 
@@ -23,8 +23,10 @@ MEASURES: dict[str, tuple[str, Run]] = {
     "floor": ("the bare server that sessions are compared with", sessions.run_floor),
     "latency": ("end of speech to first audio, by parts", latency.run),
     "interruption": ("how fast an answer stops", interruption.run),
+    "chaos": ("calls over an upstream that dies at random", chaos.run),
     "gates": ("what the gates hold back of recorded calls, and save", gates.run),
     "metering": ("what keeping account of a call costs it", metering.run),
+    "relay": ("what a relay to a hosted model costs per frame, beside a bare socket", relay.run),
     "memory": ("memory of idle and of listening sessions", memory.run),
     "soak": ("whether anything stays behind when many come and go", soak.run),
 }
