@@ -29,7 +29,14 @@ def whisper_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def nemo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need("sherpa_onnx")
     need("onnx")
-    return tiny.write_nemo_ctc(tmp_path_factory.mktemp("sherpa") / "tiny")
+    return tiny.write_nemo_ctc(tmp_path_factory.mktemp("nemo") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def transducer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need("sherpa_onnx")
+    need("onnx")
+    return tiny.write_transducer(tmp_path_factory.mktemp("transducer") / "tiny")
 
 
 class Form:
@@ -77,7 +84,7 @@ async def _endpoint() -> AsyncIterator[EndpointRecogniser]:
         yield EndpointRecogniser(OpenAiAudio(f"{peer.url}/v1"), "tiny", interim=True)
 
 
-@pytest.fixture(params=["whisper", "sherpa", "endpoint"])
+@pytest.fixture(params=["whisper", "nemo", "transducer", "endpoint"])
 async def any_recogniser(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     """Every recogniser in turn, started."""
     async with _made(request) as recogniser:
@@ -92,8 +99,8 @@ async def _made(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
         case "whisper":
             folder = request.getfixturevalue("whisper_folder")
             yield WhisperRecogniser(folder, compute_type="float32", threads=1)
-        case "sherpa":
-            yield SherpaRecogniser(request.getfixturevalue("nemo_folder"))
+        case "nemo" | "transducer" as kind:
+            yield SherpaRecogniser(request.getfixturevalue(f"{kind}_folder"))
         case _:
             async with _endpoint() as recogniser:
                 yield recogniser

@@ -140,72 +140,128 @@ def _fill_linear(linear: Any, weight: Any) -> None:
     linear.weight, linear.bias = weight.astype(np.float32), np.zeros(len(weight), np.float32)
 
 
-# --- a streaming CTC model of NeMo --------------------------------------------------------------------------
+# --- streaming models -----------------------------------------------------------------------------------------
 
-CHUNK, SHIFT, SUBSAMPLING = 32, 32, 8
+CHUNK, SUBSAMPLING = 32, 8
+_OPSET = 17
+
+
+def _bands(blank: int) -> Any:
+    """Weights ``[80, 9]`` from the filters to how loud each band is; ``blank`` is the column of all together."""
+    bands = np.insert(np.repeat(np.eye(8), 10, axis=1) / 10, blank, 1 / 80, axis=0)
+    return bands.T.astype(np.float32)
+
+
+def _hearing(frames: str, blank: int, contrast: float) -> tuple[list[Any], list[Any]]:
+    """Nodes and weights from features ``[batch, time, 80]`` to ``logits``; below ``contrast`` blank wins."""
+    from onnx import helper, numpy_helper
+
+    bias = np.zeros(9, np.float32)
+    bias[blank] = contrast
+    nodes = [
+        helper.make_node("MatMul", [frames, "bands"], ["loudness"]),
+        helper.make_node("ReduceMean", ["loudness"], ["mean"], axes=[2], keepdims=1),
+        helper.make_node("Sub", ["loudness", "mean"], ["contrast"]),
+        helper.make_node("Add", ["contrast", "bias"], ["logits"]),
+    ]
+    return nodes, [numpy_helper.from_array(_bands(blank), "bands"), numpy_helper.from_array(bias, "bias")]
+
+
+def _save(path: Path, nodes: list[Any], weights: list[Any], inputs: Any, outputs: Any, **facts: object) -> None:
+    """Inputs and outputs are names with their types and shapes; ``facts`` is the metadata."""
+    import onnx
+    from onnx import helper
+
+    taken, made = ([helper.make_tensor_value_info(*value) for value in values] for values in (inputs, outputs))
+    graph = helper.make_graph(nodes, "tiny", taken, made, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
+    helper.set_model_props(model, {name: str(fact) for name, fact in facts.items()})
+    onnx.save(model, str(path))
 
 
 def write_nemo_ctc(folder: Path) -> Path:
-    """A model in sherpa-onnx's format that says the letter of the band whenever another begins."""
-    import onnx
+    """A CTC model of NeMo for sherpa-onnx, which says the letter of the band whenever another begins."""
     from onnx import TensorProto, helper, numpy_helper
 
     folder.mkdir(parents=True, exist_ok=True)
-    bands = np.zeros((9, 80), np.float32)
-    bands[8] = 1 / 80  # what no letter is louder than, is blank
-    for letter in range(8):
-        bands[letter, 10 * letter : 10 * letter + 10] = 0.1
-    weights = [
-        numpy_helper.from_array(bands.T.copy(), "bands"),
-        numpy_helper.from_array(np.array([0] * 8 + [1], np.float32), "blank"),
-        numpy_helper.from_array(np.array([SUBSAMPLING], np.int64), "stride"),
-        numpy_helper.from_array(np.random.default_rng(1).normal(size=(1, 4, 4)).astype(np.float32), "unused"),
-    ]
-    node = helper.make_node
+    node, floats, ints = helper.make_node, TensorProto.FLOAT, TensorProto.INT64
+    counter = "cache_last_channel_len"
+    hearing, weights = _hearing("frames", blank=8, contrast=1)
     nodes = [
         node("AveragePool", ["audio_signal"], ["pooled"], kernel_shape=[SUBSAMPLING], strides=[SUBSAMPLING]),
         node("Transpose", ["pooled"], ["frames"], perm=[0, 2, 1]),
-        node("MatMul", ["frames", "bands"], ["loudness"]),
-        node("ReduceMean", ["loudness"], ["mean"], axes=[2], keepdims=1),
-        node("Sub", ["loudness", "mean"], ["contrast"]),
-        node("Add", ["contrast", "blank"], ["logits"]),
+        *hearing,
         node("LogSoftmax", ["logits"], ["logprobs"], axis=2),
         node("Div", ["length", "stride"], ["encoded_lengths"]),
         node("Identity", ["cache_last_channel"], ["cache_last_channel_next"]),
         node("Identity", ["cache_last_time"], ["cache_last_time_next"]),
-        node("Add", ["cache_last_channel_len", "length"], ["cache_last_channel_len_next"]),
+        node("Add", [counter, "length"], [f"{counter}_next"]),
     ]
-    floats, ints = TensorProto.FLOAT, TensorProto.INT64
-    value = helper.make_tensor_value_info
-    channel, time = ["batch", 1, 4, 4], ["batch", 1, 4, 2]
-    inputs = [
-        value("audio_signal", floats, ["batch", 80, "time"]),
-        value("length", ints, ["batch"]),
-        value("cache_last_channel", floats, channel),
-        value("cache_last_time", floats, time),
-        value("cache_last_channel_len", ints, ["batch"]),
-    ]
-    outputs = [
-        value("logprobs", floats, ["batch", "frames", 9]),
-        value("encoded_lengths", ints, ["batch"]),
-        value("cache_last_channel_next", floats, channel),
-        value("cache_last_time_next", floats, time),
-        value("cache_last_channel_len_next", ints, ["batch"]),
-    ]
-    graph = helper.make_graph(nodes, "tiny", inputs, outputs, weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    facts = {
-        "window_size": CHUNK,
-        "chunk_shift": SHIFT,
-        "subsampling_factor": SUBSAMPLING,
-        "vocab_size": 8,
-        **{f"cache_last_channel_dim{number}": size for number, size in ((1, 1), (2, 4), (3, 4))},
-        **{f"cache_last_time_dim{number}": size for number, size in ((1, 1), (2, 4), (3, 2))},
-        "model_type": "EncDecHybridRNNTCTCBPEModel",
-        "normalize_type": "",
-    }
-    helper.set_model_props(model, {name: str(fact) for name, fact in facts.items()})
-    onnx.save(model, str(folder / "model.onnx"))
-    lines = [f"\u2581{letter} {number}" for number, letter in enumerate(LETTERS)]
-    (folder / "tokens.txt").write_text("\n".join([*lines, "<blk> 8"]) + "\n", encoding="utf-8")
+    weights.append(numpy_helper.from_array(np.array([SUBSAMPLING], np.int64), "stride"))
+    caches = [("cache_last_channel", ["n", 1, 4, 4]), ("cache_last_time", ["n", 1, 4, 2])]
+    states = [(name, floats, shape) for name, shape in caches]
+    next_states = [(f"{name}_next", floats, shape) for name, shape in caches]
+    _save(
+        folder / "model.onnx",
+        nodes,
+        weights,
+        [("audio_signal", floats, ["n", 80, "t"]), ("length", ints, ["n"]), *states, (counter, ints, ["n"])],
+        [
+            *[("logprobs", floats, ["n", "s", 9]), ("encoded_lengths", ints, ["n"])],
+            *[*next_states, (f"{counter}_next", ints, ["n"])],
+        ],
+        model_type="EncDecHybridRNNTCTCBPEModel",
+        window_size=CHUNK,
+        chunk_shift=CHUNK,
+        subsampling_factor=SUBSAMPLING,
+        vocab_size=8,
+        normalize_type="",
+        **{f"{name}_dim{axis}": shape[axis] for name, shape in caches for axis in (1, 2, 3)},
+    )
+    _write_tokens(folder, [*LETTERS, "<blk>"])
     return folder
+
+
+def write_transducer(folder: Path) -> Path:
+    """A transducer of k2-fsa for sherpa-onnx, which says the letter of the band whenever another begins."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    folder.mkdir(parents=True, exist_ok=True)
+    node, floats, ints = helper.make_node, TensorProto.FLOAT, TensorProto.INT64
+    hearing, weights = _hearing("frames", blank=0, contrast=5)
+    nodes = [
+        node("Transpose", ["x"], ["filters"], perm=[0, 2, 1]),
+        node("AveragePool", ["filters"], ["pooled"], kernel_shape=[SUBSAMPLING], strides=[SUBSAMPLING]),
+        node("Transpose", ["pooled"], ["frames"], perm=[0, 2, 1]),
+        *hearing,
+        node("Identity", ["h"], ["next_h"]),
+        node("Identity", ["c"], ["next_c"]),
+    ]
+    states = [(name, floats, [1, "n", 4]) for name in ("h", "c")]
+    next_states = [(f"next_{name}", floats, shape) for name, _, shape in states]
+    facts = {"num_encoder_layers": 1, "T": CHUNK, "decode_chunk_len": CHUNK, "rnn_hidden_size": 4, "d_model": 4}
+    inputs, outputs = [("x", floats, ["n", CHUNK, 80]), *states], [("logits", floats, ["n", "s", 9]), *next_states]
+    _save(folder / "encoder.onnx", nodes, weights, inputs, outputs, model_type="lstm", **facts)
+    # Whatever was said last is not said again; blank is always possible.
+    said = numpy_helper.from_array((-50 * np.diag([0] + [1] * 8)).astype(np.float32), "said")
+    last = numpy_helper.from_array(np.array(1, np.int64), "last")
+    nodes = [node("Gather", ["y", "last"], ["token"], axis=1), node("Gather", ["said", "token"], ["decoder_out"])]
+    _save(
+        folder / "decoder.onnx",
+        nodes,
+        [said, last],
+        [("y", ints, ["n", 2])],
+        [("decoder_out", floats, ["n", 9])],
+        vocab_size=9,
+        context_size=2,
+    )
+    nodes = [node("Add", ["encoder_out", "decoder_out"], ["logit"])]
+    joined = [("encoder_out", floats, ["n", 9]), ("decoder_out", floats, ["n", 9])]
+    _save(folder / "joiner.onnx", nodes, [], joined, [("logit", floats, ["n", 9])], joiner_dim=9)
+    _write_tokens(folder, ["<blk>", *LETTERS])
+    return folder
+
+
+def _write_tokens(folder: Path, tokens: list[str]) -> None:
+    lines = [f"{token if len(token) > 1 else chr(0x2581) + token} {number}" for number, token in enumerate(tokens)]
+    (folder / "tokens.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
