@@ -35,7 +35,8 @@ class ServerProcess:
         self.data_dir = data_dir
         self._log = data_dir / "stderr.txt"
         command = [sys.executable, "-m", "antiphon", "serve", "--data-dir", str(data_dir), "--json", *options]
-        ports = {"ANTIPHON_PORT": "0", "ANTIPHON_TLS_PORT": "0"}
+        # What happens to run on this computer answers no test.
+        ports = {"ANTIPHON_PORT": "0", "ANTIPHON_TLS_PORT": "0", "ANTIPHON_DISCOVERY": "false"}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **ports, **environment}

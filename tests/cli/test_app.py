@@ -18,7 +18,8 @@ from antiphon.server.config import Config, ConfigError, SearchConfig
 
 OPTIONS = {
     "serve": "host port tls-port tls-name key data-dir script search-folder search-url config recognisers max-sessions"
-    " self-check verbose json",
+    " discovery self-check verbose json",
+    "config": "",
     "env": "data-dir json",
     "talk": "text wav out url key model voice system data-dir json",
     "sessions": "limit data-dir json",
@@ -68,8 +69,8 @@ def test_the_version() -> None:
 def test_options_win_over_the_configuration_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     served: list[Config] = []
 
-    async def serve(config: Config, **_: Any) -> None:
-        served.append(config)
+    async def serve(read: Callable[[], Config], path: Path | None, **_: Any) -> None:
+        served.append(read())
 
     monkeypatch.setattr(serving, "serve", serve)
     file = tmp_path / "antiphon.toml"

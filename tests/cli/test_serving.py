@@ -35,7 +35,7 @@ def started(start_server: StartServer) -> Any:
 
 def antiphon(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run a command that is expected to end by itself."""
-    ports = {"ANTIPHON_PORT": "0", "ANTIPHON_TLS_PORT": "0"}
+    ports = {"ANTIPHON_PORT": "0", "ANTIPHON_TLS_PORT": "0", "ANTIPHON_DISCOVERY": "false"}
     return subprocess.run(
         [sys.executable, "-m", "antiphon", *arguments],
         env={**os.environ, **ports, **settings},
@@ -171,7 +171,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     options = ["--data-dir", str(tmp_path_factory.mktemp("data")), "--recognisers", "1", "--verbose"]
     process = subprocess.Popen(
         [sys.executable, "-m", "antiphon", "serve", *options],
-        env={**os.environ, "ANTIPHON_PORT": "0", "ANTIPHON_TLS_PORT": "0", "COLUMNS": "300"},
+        env={
+            **os.environ,
+            **{"ANTIPHON_PORT": "0", "ANTIPHON_TLS_PORT": "0", "ANTIPHON_DISCOVERY": "false", "COLUMNS": "300"},
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -215,8 +218,7 @@ async def test_a_self_check_that_fails_is_told_and_ends_nothing(capsys: pytest.C
     await voice.start()
     try:
         nobody: Any = SimpleNamespace(config=SimpleNamespace(keys=()), url="http://localhost:1")
-        engine: Any = SimpleNamespace(voice=voice)
-        await serving._prove(Console(width=300), nobody, engine)
+        await serving._prove(Console(width=300), nobody, voice)
     finally:
         await voice.aclose()
     assert "Self-check failed: http://localhost:1 does not answer" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 """Which engines may answer the calls of a model: plans along the routes of the configuration."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from antiphon.calls.clock import Clock
@@ -23,6 +23,13 @@ ANY: Final = "*"
 _NOBODY: Final = Abilities("nobody")
 
 
+def find_route(routes: Collection[str], model: str) -> str | None:
+    """The name of the route of a model: its own, that of the model it stands for, or :data:`ANY`."""
+    bare, profile = model.rsplit("/", 1)[-1], profiles.find(model)
+    names = (bare, profile.id if profile else bare, ANY)
+    return next((name for name in names if name in routes), None)
+
+
 class Board:
     """Routes and the engines they name, as one configuration has them. It does not change; another one replaces it."""
 
@@ -34,9 +41,7 @@ class Board:
 
     def find(self, model: str) -> str | None:
         """The name of the route of a model: its own, that of the model it stands for, or :data:`ANY`."""
-        bare, profile = model.rsplit("/", 1)[-1], profiles.find(model)
-        names = (bare, profile.id if profile else bare, ANY)
-        return next((name for name in names if name in self.routes), None)
+        return find_route(self.routes, model)
 
     def choice(self, name: str) -> Choice:
         """The way of a new call along a route."""

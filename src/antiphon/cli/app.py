@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from antiphon import __version__
 from antiphon.audio.watermark import DEFAULT_KEY
-from antiphon.cli import cost, environment, serving, sessions, talking, tokens
+from antiphon.cli import cost, environment, routing, serving, sessions, talking, tokens
 from antiphon.cli import doctor as doctoring
 from antiphon.cli import usage as using
 from antiphon.cli import watermark as watermarking
@@ -37,6 +38,8 @@ watermark = typer.Typer(
     help="The inaudible mark of generated speech: find it in sound files, or put it there.", no_args_is_help=True
 )
 app.add_typer(watermark, name="watermark")
+configuration = typer.Typer(help="The configuration file: whether it is right, and what it does.", no_args_is_help=True)
+app.add_typer(configuration, name="config")
 app.add_typer(models, name="models")
 app.add_typer(cost.commands, name="cost")
 errors = Console(stderr=True, emoji=False)
@@ -119,6 +122,14 @@ def serve(
         int | None, typer.Option(help="How many people can be recognised at once.  [default: 2]")
     ] = None,
     max_sessions: Annotated[int | None, typer.Option(help="How many sessions may be open.  [default: 1000]")] = None,
+    discovery: Annotated[
+        bool | None,
+        typer.Option(
+            envvar="ANTIPHON_DISCOVERY",
+            help="Use a language model that runs on this computer, where the configuration names no engine."
+            "  [default: discovery]",
+        ),
+    ] = None,
     self_check: Annotated[
         bool, typer.Option(help="Ask one spoken question when ready, and print what came of it.")
     ] = True,
@@ -133,22 +144,47 @@ def serve(
     * `antiphon serve --script answers.yaml` answers as a file says, for tests
     * `antiphon serve --host 0.0.0.0 --key "$SECRET" --tls-name voice.lan` answers the network
     """
-    settings = load_config(
-        config,
-        {
-            "host": host,
-            "port": port,
-            "tls_port": tls_port,
-            "tls_names": tls_name,
-            "keys": key,
-            "data_dir": data_dir,
-            "script": script,
-            "search": {"folder": search_folder, "searxng": search_url},
-            "recognisers": recognisers,
-            "max_sessions": max_sessions,
-        },
-    )
-    loop.run(serving.serve(settings, self_check=self_check, verbose=verbose, as_json=as_json))
+    options = {
+        "host": host,
+        "port": port,
+        "tls_port": tls_port,
+        "tls_names": tls_name,
+        "keys": key,
+        "data_dir": data_dir,
+        "script": script,
+        "search": {"folder": search_folder, "searxng": search_url},
+        "recognisers": recognisers,
+        "max_sessions": max_sessions,
+        "discovery": discovery,
+    }
+
+    def read() -> Config:
+        return load_config(config, options)
+
+    loop.run(serving.serve(read, config, self_check=self_check, verbose=verbose, as_json=as_json))
+
+
+@configuration.command(name="check")
+def _check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The TOML file.")],
+    as_json: Json = False,
+) -> None:
+    """Say whether a configuration file can be used; exits with 2 when it cannot. Nothing is started or asked.
+
+    Keys out of the environment are looked for.
+    """
+    told = routing.check(load_config(file, {}))
+    typer.echo(msgspec.json.encode({"file": str(file), "told": told}).decode() if as_json else f"{file}: {told}")
+
+
+@configuration.command(name="explain")
+def _explain(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The TOML file; none for the defaults.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the configuration in effect without its secrets, and which engines answer which models in which order."""
+    config = load_config(file, {})
+    typer.echo(routing.as_json(config) if as_json else "\n".join(routing.explain(config)))
 
 
 @app.command()

@@ -16,6 +16,8 @@ from antiphon.engines.native.assembly import native
 from antiphon.engines.native.config import MoshiConfig
 from antiphon.engines.relay.config import GeminiRelayConfig
 from antiphon.engines.relay.gemini import relay
+from antiphon.engines.relay.openai import realtime_relay
+from antiphon.engines.relay.openai_config import OpenAIRealtimeConfig
 from antiphon.engines.settings import CascadeConfig, EmbeddedConfig, HearingConfig, SearchConfig
 from antiphon.engines.sharing import Pool, SharedRecogniser, SharedVoice
 
@@ -45,7 +47,7 @@ class Assembly:
                 )
             case MoshiConfig():
                 return native(settings)
-            case GeminiRelayConfig():
+            case GeminiRelayConfig() | OpenAIRealtimeConfig():
                 return _relayed(settings)
         raise EngineUnavailable(f"{type(settings).__name__} is no kind of engine")
 
@@ -96,8 +98,8 @@ def _search(config: SearchConfig) -> Search | None:
     return searches.configured(config.folder, config.searxng)
 
 
-def _relayed(config: GeminiRelayConfig) -> Engine:
+def _relayed(config: GeminiRelayConfig | OpenAIRealtimeConfig) -> Engine:
     try:
-        return relay(config)
+        return relay(config) if isinstance(config, GeminiRelayConfig) else realtime_relay(config)
     except ValueError as error:
         raise EngineUnavailable(f"{config.name}: {error}") from None

@@ -32,7 +32,8 @@ class Engines:
         self.announcer = announcer
         self._embedded = embedded
         self._assembly = Assembly()
-        self._voice: SharedVoice | None = None
+        self.voice: SharedVoice | None = None
+        """The voice on board, where it says what no engine made."""
         self._fleet: Fleet | None = None
 
     @property
@@ -45,6 +46,12 @@ class Engines:
     def status(self) -> list[EngineStatus]:
         """How those do that a route names, and those that were replaced but have calls yet."""
         return self._fleet.status() if self._fleet else []
+
+    @property
+    def running(self) -> dict[str, Engine]:
+        """Those that run and that a route names."""
+        stations = self.routes.board.stations.values()
+        return {station.name: station.engine for station in stations if not station.health.down}
 
     async def start(self, config: Config, clock: Clock) -> None:
         """Start those that a route names.
@@ -68,8 +75,8 @@ class Engines:
 
     async def aclose(self) -> None:
         """Close all of them. Idempotent."""
-        if self._voice is not None:
-            await self._voice.aclose()
+        if self.voice is not None:
+            await self.voice.aclose()
         if self._fleet is not None:
             await self._fleet.aclose()
         elif self._embedded is not None:
@@ -83,7 +90,7 @@ class Engines:
         except EngineUnavailable as error:
             log.warning("nothing will be announced: %s", error)
             return
-        self._voice, self.announcer = voice, VoiceAnnouncer(voice)
+        self.voice, self.announcer = voice, VoiceAnnouncer(voice)
 
 
 def wanted(config: Config, assembly: Assembly, embedded: Engine | None = None) -> dict[str, Wanted]:

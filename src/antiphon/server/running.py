@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
@@ -19,6 +19,7 @@ from antiphon.calls.metering import Metering
 from antiphon.calls.station import EngineStatus
 from antiphon.calls.switchboard import Switchboard
 from antiphon.engines.base import Engine
+from antiphon.engines.cascade.parts import Voice
 from antiphon.meter.prices import Prices
 from antiphon.server.app import App
 from antiphon.server.config import RELOADED, Config, ConfigError
@@ -83,6 +84,16 @@ class Server:
     def engines(self) -> list[EngineStatus]:
         """How the engines do that a route names, and those that were replaced but have calls yet."""
         return self._engines.status
+
+    @property
+    def running(self) -> Mapping[str, Engine]:
+        """The engines that run and that a route names."""
+        return self._engines.running
+
+    @property
+    def voice(self) -> Voice | None:
+        """The voice on board, where the server has it for announcements."""
+        return self._engines.voice
 
     async def start(self) -> None:
         """Warm the engines, then open the ports.

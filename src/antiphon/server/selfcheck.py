@@ -15,6 +15,7 @@ from antiphon.providers.live import LiveConnection, open_session
 from antiphon.wire.gemini import client
 
 QUESTION = "What is two plus three?"
+MODEL = "gemini-3.8-live"
 TIMEOUT = 30.0
 _RATE = 16_000
 _CHUNK = _RATE * 2 // 50
@@ -42,7 +43,7 @@ async def self_check(base_url: str, voice: Voice, key: str = "") -> Proof:
     spoken = b"".join([chunk.pcm async for chunk in voice.speak(QUESTION, "Charon")])
     question = _audible(resample(spoken, OUTPUT_RATE, _RATE))
     setup = client.Setup(
-        model="models/gemini-3.8-live",
+        model=f"models/{MODEL}",
         input_audio_transcription=client.AudioTranscriptionConfig(),
         output_audio_transcription=client.AudioTranscriptionConfig(),
     )
