@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Processes that share the tests; tests/conftest.py says how, and how many "auto" is. 0: no process but pytest's own.
+WORKERS ?= auto
 
 .PHONY: serve test lint bench clean
 
@@ -11,7 +13,7 @@ serve: $(VENV)/.installed
 	$(BIN)/antiphon serve $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings
+from tests import extras
 
 from antiphon.testing import SPOKEN
 
@@ -26,6 +27,32 @@ START_TIMEOUT = 90.0
 STOP_TIMEOUT = 30.0
 INSTALLED = Path(sys.prefix) / "clients"
 OLDEST_NODE = 18
+REAL_TIME = "real_time"
+MAX_WORKERS = 6
+"""Each may load models of half a gigabyte."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: the tests of real time mostly wait."""
+    return min(MAX_WORKERS, (os.cpu_count() or 1) + 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers take whole files, whose fixtures are made once; one takes all tests of real time. The slow come first."""
+    if not hasattr(config, "workerinput"):
+        return
+    slow = set()
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+        if item.get_closest_marker("slow"):
+            slow.add(_group(item))
+    items.sort(key=lambda item: (_group(item) != REAL_TIME, _group(item) not in slow))
+
+
+def _group(item: pytest.Item) -> str:
+    return REAL_TIME if item.get_closest_marker(REAL_TIME) else item.nodeid.partition("::")[0]
 
 
 class ServerProcess:
@@ -119,13 +146,7 @@ def speech() -> Path:
 @pytest.fixture(scope="session")
 def missing() -> Callable[[str], NoReturn]:
     """Says that a tool a test needs is missing: a skip; a failure where nothing may be left out."""
-
-    def say(reason: str) -> NoReturn:
-        if os.environ.get("ANTIPHON_TEST_EVERYTHING") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-    return say
+    return extras.missing
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,19 @@
-"""Packages that only some installs have, and waiting for what has no event."""
+"""What only some machines have, tools and packages; and waiting for what has no event."""
 
 import asyncio
 import os
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+
+
+def missing(reason: str) -> NoReturn:
+    """Say that something a test needs is missing: a skip; a failure where nothing may be left out."""
+    if os.environ.get("ANTIPHON_TEST_EVERYTHING") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def need(module: str) -> Any:
@@ -14,10 +21,7 @@ def need(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        reason = f"{module} is not installed: {error}"
-        if os.environ.get("ANTIPHON_TEST_EVERYTHING") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing(f"{module} is not installed: {error}")
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -228,6 +228,7 @@ def test_every_block_is_covered() -> None:
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in BLOCKS if block.file}))
+@pytest.mark.slow
 def test_the_project_of_a_page_passes(page: str, tmp_path: Path) -> None:
     """Files that a page shows, each named in its first line, are a project whose tests pass."""
     files = [block for block in BLOCKS if block.page == page and block.file]

@@ -8,6 +8,8 @@ import pytest
 
 Facts = dict[str, Any]
 
+pytestmark = [pytest.mark.slow, pytest.mark.real_time]
+
 ANSWER = ["audio", "said", "generation_complete", "turn_complete"]
 
 CLIENTS = [

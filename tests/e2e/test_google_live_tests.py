@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+
 SHARED = ["test_text_input", "test_multi_turn", "test_function_calling"]
 """What is tested of both dialects: the Gemini API's (False) and Vertex AI's (True)."""
 
 
+@pytest.mark.slow
 def test_they_pass(server: Any, tmp_path: Path) -> None:
     # With a project and a location, and credentials that are already there, those of Vertex AI run too.
     cloud = {"GOOGLE_CLOUD_PROJECT": "a-project", "GOOGLE_CLOUD_LOCATION": "us-central1"}

@@ -8,6 +8,7 @@ evicted then.
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -454,7 +455,7 @@ class Walk(RuleBasedStateMachine):
             assert self.session.deadline <= self.now + patience, "4: every call ends"
 
 
-TestWalk = Walk.TestCase
+TestWalk = pytest.mark.slow(Walk.TestCase)
 TestWalk.settings = settings(
     max_examples=400, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )

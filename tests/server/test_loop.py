@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from tests.extras import need
 
 from antiphon.server import loop
 
@@ -15,7 +16,7 @@ async def _kind() -> str:
 
 
 def test_servers_run_on_uvloop() -> None:
-    pytest.importorskip("uvloop")
+    need("uvloop")
     assert loop.run(_kind()).startswith("uvloop")
 
 

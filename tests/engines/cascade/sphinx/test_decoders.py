@@ -169,6 +169,7 @@ def test_speech_without_pauses_is_cut_anyway(decoders: Decoders, speak: Speak, m
     assert "bedroom" in words
 
 
+@pytest.mark.slow
 def test_models_of_many_applications(decoders: Decoders, speak: Speak, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than are kept: the first is loaded again."""
     monkeypatch.setattr(module, "_CACHED_MODELS", 1)
