@@ -62,6 +62,6 @@ def _python_with(version: str, installed: Callable[..., Path]) -> Path:
     """The interpreter of an environment that holds google-genai of one version and nothing of this project."""
     # Without pip of its own, which not every system can give it: ours installs into it.
     venv = [sys.executable, "-m", "venv", "--clear", "--without-pip", "."]
-    install = [sys.executable, "-m", "pip", "--python", "bin/python", "install", "--quiet"]
+    install = [sys.executable, "-m", "pip", "--python", "bin/python", "install", "--quiet", "--no-compile"]
     folder = installed(f"google-genai-{version}", venv, [*install, f"google-genai=={version}"])
     return folder / "bin" / "python"

@@ -45,7 +45,7 @@ async def kill(server: ServerProcess, session: Any) -> None:
 
 @pytest.mark.slow
 async def test_a_session_survives_the_death_of_its_server(tmp_path: Path) -> None:
-    first = ServerProcess(tmp_path, "--no-self-check")
+    first = ServerProcess(tmp_path, "--no-self-check", "--recognisers", "1")
     async with connect(first, None) as session:
         await next_handle(session)
         assert "Alice" in await ask(session, "My name is Alice.")
@@ -53,7 +53,7 @@ async def test_a_session_survives_the_death_of_its_server(tmp_path: Path) -> Non
         await session.send_realtime_input(text="Count to fifty.")
         with pytest.raises(genai.errors.APIError):
             await kill(first, session)
-    second = ServerProcess(tmp_path, "--no-self-check")
+    second = ServerProcess(tmp_path, "--no-self-check", "--recognisers", "1")
     try:
         async with connect(second, handle) as session:
             await next_handle(session)

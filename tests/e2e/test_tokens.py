@@ -19,7 +19,7 @@ Facts = dict[str, Any]
 @pytest.fixture(scope="module")
 def locked(start_server: Any) -> Any:
     """A server that wants a key."""
-    return start_server("--no-self-check", "--key", KEY)
+    return start_server("--no-self-check", "--recognisers", "1", "--key", KEY)
 
 
 @pytest.fixture(scope="module", params=["python", pytest.param("node", marks=pytest.mark.needs_node)])

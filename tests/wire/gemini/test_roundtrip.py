@@ -4,6 +4,7 @@ import json
 import types
 import typing
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -44,14 +45,21 @@ USER_DATA = JSON.filter(lambda value: value is not None)
 # --- Messages of any type, built from the types of its fields
 
 
-@st.composite
-def messages(draw: st.DrawFn, kind: type[Wire]) -> Wire:
-    """A message of type ``kind`` with a few of its members set."""
+@cache
+def messages(kind: type[Wire]) -> st.SearchStrategy[Any]:
+    """Messages of type ``kind`` with a few of their members set."""
+    # Made once for each type: to make a strategy takes longer than to draw from it.
     fields = structs.fields(kind)
-    chosen = draw(st.lists(st.sampled_from(fields), max_size=4, unique_by=lambda field: field.name)) if fields else []
-    return kind(**{field.name: draw(values(field.type)) for field in chosen})
+    some = st.lists(st.sampled_from(fields), max_size=4, unique_by=lambda field: field.name) if fields else st.just([])
+    return _built(kind, some)
 
 
+@st.composite
+def _built(draw: st.DrawFn, kind: type[Wire], some: st.SearchStrategy[list[structs.FieldInfo]]) -> Wire:
+    return kind(**{field.name: draw(values(field.type)) for field in draw(some)})
+
+
+@cache
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a field of type ``kind``."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -93,7 +101,7 @@ def respelled(draw: st.DrawFn, kind: Any, value: Any) -> Any:
     if typing.get_origin(kind) is list:
         return draw(respelled_list(typing.get_args(kind)[0], value))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return draw(st.sampled_from([value, value.lower(), value.title()]))
+        return draw(either(value, value.lower(), value.title()))
     if isinstance(kind, type) and issubclass(kind, Wire):
         return draw(respelled_object(kind, value))
     if kind is Any or typing.get_origin(kind) is dict:
@@ -101,14 +109,24 @@ def respelled(draw: st.DrawFn, kind: Any, value: Any) -> Any:
     return draw(st.sampled_from(list(SPELLINGS[kind](value))))
 
 
+FEW = st.integers(0, 9)
+"""Zero once in a while."""
+
+
+@cache
+def either(*options: Any) -> st.SearchStrategy[Any]:
+    """One of a few strings."""
+    return st.sampled_from(options)
+
+
 @st.composite
 def respelled_object(draw: st.DrawFn, kind: type[Wire], value: dict[str, Any]) -> dict[str, Any]:
     result = {}
     for field in structs.fields(kind):
-        spelling = draw(st.sampled_from([field.name, field.encode_name]))
+        spelling = draw(either(field.name, field.encode_name))
         if field.encode_name in value:
             result[spelling] = draw(respelled(field.type, value[field.encode_name]))
-        elif draw(st.integers(0, 9)) == 0:
+        elif draw(FEW) == 0:
             result[spelling] = None
     order = draw(st.permutations(list(result)))
     return {key: result[key] for key in order}
