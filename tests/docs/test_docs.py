@@ -136,6 +136,7 @@ class Runner:
             "SECRET": "s3cret",
             "ANTIPHON_PORT": "0",
             "ANTIPHON_TLS_PORT": "0",
+            "ANTIPHON_DISCOVERY": "false",
             "COLUMNS": "200",
         }
 
@@ -220,8 +221,10 @@ def test_every_block_is_covered() -> None:
     assert counts == {page: len(expected) for page, expected in PRINTS.items()}
     assert {block.page for block in BLOCKS if block.language == "toml"} == {
         "docs/costs.md",
+        "docs/engines.md",
         "docs/running.md",
         "docs/language-models.md",
+        "docs/native.md",
     }
     written = {line.partition("   #")[0].strip() for block in BLOCKS for line in block.code.splitlines()}
     assert written >= ELSEWHERE.keys(), "these lines are on no page any more"

@@ -24,7 +24,7 @@ def folder_of(model: str, remedy: str) -> Path:
     except Exception as error:
         raise EngineUnavailable(
             f"model {model} is not on this machine, and nothing is downloaded without being asked for: "
-            f"antiphon models pull {model}"
+            f"antiphon models pull hf:{model}, then set model to the folder that it names"
         ) from error
 
 

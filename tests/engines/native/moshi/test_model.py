@@ -173,6 +173,24 @@ async def _watch(lags: list[float]) -> None:
         lags.append(loop.time() - due)
 
 
+async def test_without_a_configuration_it_is_the_first_moshi(
+    moshi_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``antiphon models pull moshi`` leaves it: the usual names, and sizes that moshi knows by heart (here tiny)."""
+    from moshi.models import loaders
+
+    sizes = json.loads((moshi_folder / "config.json").read_text())
+    known = {name: sizes[name] for name in loaders._lm_kwargs}
+    monkeypatch.setattr(loaders, "_lm_kwargs", known)
+    monkeypatch.setattr(loaders, "_mimi_config", json.loads((moshi_folder / "mimi.json").read_text()))
+    usual = {"mimi.safetensors": loaders.MIMI_NAME, "tok.model": loaders.TEXT_TOKENIZER_NAME}
+    for name, renamed in ({"model.safetensors": loaders.MOSHI_NAME} | usual).items():
+        shutil.copy(moshi_folder / name, tmp_path / renamed)
+    engine = MoshiEngine(MoshiConfig(str(tmp_path), slots=1, device="cpu"))
+    await engine.start()
+    await engine.aclose()
+
+
 class TestWhatCannotBeLoaded:
     @pytest.fixture
     def broken(self, moshi_folder: Path, tmp_path: Path) -> Path:
@@ -197,10 +215,10 @@ class TestWhatCannotBeLoaded:
 
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
         monkeypatch.setattr(socket.socket, "connect", forbidden)
-        with pytest.raises(EngineUnavailable, match="antiphon models pull kyutai/moshiko-pytorch-bf16"):
+        with pytest.raises(EngineUnavailable, match="antiphon models pull hf:kyutai/moshiko-pytorch-bf16"):
             await self.start("kyutai/moshiko-pytorch-bf16")
 
-    @pytest.mark.parametrize("name", ["config.json", "mimi.safetensors", "tok.model"])
+    @pytest.mark.parametrize("name", ["model.safetensors", "mimi.safetensors", "tok.model"])
     async def test_a_missing_part_is_named(self, broken: Path, name: str) -> None:
         (broken / name).unlink()
         with pytest.raises(EngineUnavailable, match=f"{name} is missing"):

@@ -133,7 +133,7 @@ class TestWhatCannotBeLoaded:
         from huggingface_hub import constants
 
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-        with pytest.raises(EngineUnavailable, match=r"antiphon models pull Qwen/Qwen2.5-Omni-7B"):
+        with pytest.raises(EngineUnavailable, match=r"antiphon models pull hf:Qwen/Qwen2.5-Omni-7B"):
             await ThinkerModel(OmniConfig("Qwen/Qwen2.5-Omni-7B")).start()
 
     async def test_a_folder_without_a_model(self, omni_folder: Path, tmp_path: Path) -> None:

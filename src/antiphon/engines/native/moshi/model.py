@@ -136,29 +136,34 @@ def check(mimi: Any) -> None:
 
 
 def _checkpoint(models: Any, model: str) -> Any:
-    """Where the parts are: names as ``config.json`` has them, the loader's own without one."""
+    """Where the parts are: as ``config.json`` names them; without one it is the first Moshi, as moshi assumes too."""
     folder = folder_of(model, MOSHI)
     names = _names(folder)
     loaders = models.loaders
 
-    def part(name: str, usual: str) -> Any:
+    def part(name: str, usual: str = "") -> Any:
         return file_of(folder, str(names.get(name) or usual), MOSHI)
 
-    mimi_config = names.get("mimi_config_name")
+    parts = {
+        "moshi_weights": part("moshi_name", loaders.MOSHI_NAME),
+        "mimi_weights": part("mimi_name", loaders.MIMI_NAME),
+        "tokenizer": part("tokenizer_name", loaders.TEXT_TOKENIZER_NAME),
+    }
+    if not names:
+        return loaders.CheckpointInfo(**parts)
     return loaders.CheckpointInfo.from_hf_repo(
         model,
-        moshi_weights=part("moshi_name", loaders.MOSHI_NAME),
-        mimi_weights=part("mimi_name", loaders.MIMI_NAME),
-        tokenizer=part("tokenizer_name", loaders.TEXT_TOKENIZER_NAME),
+        **parts,
         config_path=folder / _CONFIG,
-        mimi_config_path=part("mimi_config_name", "") if mimi_config else None,
-        lora_weights=part("lora_name", "") if names.get("lora_name") else None,
+        mimi_config_path=part("mimi_config_name") if names.get("mimi_config_name") else None,
+        lora_weights=part("lora_name") if names.get("lora_name") else None,
     )
 
 
 def _names(folder: Path) -> dict[str, Any]:
-    # Without this file moshi would ask the hub for it.
-    path = file_of(folder, _CONFIG, MOSHI)
+    path = folder / _CONFIG
+    if not path.exists():
+        return {}
     try:
         names: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
