@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from tests.engines.cascade.recognisers import tiny as ears
@@ -17,6 +16,7 @@ from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.engines.cascade.parts import Say
 from antiphon.engines.cascade.recognisers import RecogniserConfig, recogniser
 from antiphon.engines.cascade.voices.config import VoiceConfig, voice
+from antiphon.engines.settings import read_engines
 from antiphon.live.events import (
     ActivityEnd,
     ActivityStart,
@@ -82,12 +82,9 @@ def test_every_recogniser_and_voice_of_the_page_can_be_built(monkeypatch: pytest
         monkeypatch.setenv(name, "s3cret")
     kinds = set()
     for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL):
-        table = tomllib.loads(block)
-        if settings := table.pop("recogniser", None):
-            recogniser(msgspec.convert(settings, RecogniserConfig))
-        else:
-            settings = table.pop("voice")
-            voice(msgspec.convert(settings, VoiceConfig))
-        kinds.add(settings["kind"])
-        assert not table
-    assert kinds == {"faster-whisper", "sherpa-onnx", "openai", "kokoro", "piper"}
+        tables = tomllib.loads(block)["engines"]
+        settings = read_engines({"mine": {"kind": "cascade", **tables["mine"]}})["mine"].settings
+        recogniser(settings.recogniser)
+        voice(settings.voice)
+        kinds |= {settings.recogniser.kind, settings.voice.kind}
+    assert kinds == {"sphinx", "espeak", "faster-whisper", "sherpa-onnx", "openai", "kokoro", "piper"}
