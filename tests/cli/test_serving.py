@@ -173,7 +173,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
         [sys.executable, "-m", "antiphon", "serve", *options],
         env={
             **os.environ,
-            **{"ANTIPHON_PORT": "0", "ANTIPHON_TLS_PORT": "0", "ANTIPHON_DISCOVERY": "false", "COLUMNS": "300"},
+            "ANTIPHON_PORT": "0",
+            "ANTIPHON_TLS_PORT": "0",
+            "ANTIPHON_DISCOVERY": "false",
+            "COLUMNS": "300",
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
