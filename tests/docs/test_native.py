@@ -27,9 +27,8 @@ def test_every_engine_of_the_page_can_be_built(monkeypatch: pytest.MonkeyPatch) 
 def test_settings_that_the_page_names_exist(kind: str) -> None:
     settings = KINDS[kind]
     named = set(re.findall(r"`(\w+)(?: = [^`]+)?`", PAGE))
-    known = {field for each in KINDS.values() for field in each.__struct_fields__} | set(
-        HearingConfig.__struct_fields__
-    )
+    kinds = (*KINDS.values(), HearingConfig)
+    known = {field for each in kinds for field in each.__struct_fields__}
     assert named & set(settings.__struct_fields__)
     words = {"moshi", "omni", "kind", "generate", "modality", "audio", "input_audio", "inputTranscription"}
     assert {name for name in named if name.islower() and "_" in name} <= known | words

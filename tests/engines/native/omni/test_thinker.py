@@ -112,6 +112,17 @@ async def test_closing_ends_the_thread_and_what_is_being_made(thinker: ThinkerMo
     assert [thread.name for thread in threading.enumerate()].count("omni") == 1
 
 
+async def test_closing_waits_for_no_answer_and_leaves_nobody_waiting(thinker: ThinkerModel) -> None:
+    full = ThinkerModel(OmniConfig(thinker.name, max_batch=1, max_new_tokens=100_000, temperature=0.0))
+    await full.start()
+    answers = [asyncio.create_task(answer(full, ask("hello"))) for _ in range(2)]
+    async with aclosing(full.answer(ask("hello"))) as deltas, asyncio.timeout(10):
+        await anext(deltas)
+        await full.aclose()
+        ends = await asyncio.gather(*answers, return_exceptions=True)
+    assert all(isinstance(end, ModelFailed) and "it was closed" in str(end) for end in ends)
+
+
 async def test_the_loop_breathes_while_answers_are_made(thinker: ThinkerModel, noise: Noise) -> None:
     loop, lags, made = asyncio.get_running_loop(), [], asyncio.Event()
 
@@ -138,6 +149,12 @@ class TestWhatCannotBeLoaded:
 
     async def test_a_folder_without_a_model(self, omni_folder: Path, tmp_path: Path) -> None:
         with pytest.raises(EngineUnavailable, match=r"config.json is missing"):
+            await ThinkerModel(OmniConfig(str(tmp_path))).start()
+
+    @pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ('{"model_type": "llama"}', "of type llama")])
+    async def test_another_model(self, omni_folder: Path, tmp_path: Path, text: str, said: str) -> None:
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(EngineUnavailable, match=said):
             await ThinkerModel(OmniConfig(str(tmp_path))).start()
 
     async def test_a_folder_without_weights(self, omni_folder: Path, tmp_path: Path) -> None:

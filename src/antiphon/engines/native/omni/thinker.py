@@ -5,10 +5,13 @@ It never speaks: the model's own talker makes sound only when the whole answer i
 """
 
 import asyncio
+import json
 import logging
 import queue
 import threading
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
@@ -146,10 +149,9 @@ class ThinkerModel:
         batch = loaded.batch
         making: list[tuple[_Answer, Prompt]] = []
         while True:
-            joining, closing = self._admit(idle=not batch.rows, room=self._config.max_batch - len(batch.rows))
-            if closing:
-                for answer, _ in [*making, *((one, None) for one in joining)]:
-                    answer.fail(RuntimeError("the model was closed"))
+            joining = self._admit(idle=not batch.rows, room=self._config.max_batch - len(batch.rows))
+            if self._thread is None:
+                self._turn_away([*joining, *(answer for answer, _ in making)])
                 return
             try:
                 making += self._join(loaded, joining)
@@ -164,8 +166,8 @@ class ThinkerModel:
                 making = []
             making = self._finish(making, loaded)
 
-    def _admit(self, idle: bool, room: int) -> tuple[list[_Answer], bool]:
-        """Who may join now; waits for somebody while there is nothing else to do."""
+    def _admit(self, idle: bool, room: int) -> list[_Answer]:
+        """Who may join now; waits for somebody, or for the end, while there is nothing else to do."""
         joining: list[_Answer] = []
         while len(joining) < room:
             try:
@@ -173,10 +175,19 @@ class ThinkerModel:
             except queue.Empty:
                 break
             if answer is None:
-                return joining, True
+                break
             if not answer.row.done:
                 joining.append(answer)
-        return joining, False
+        return joining
+
+    def _turn_away(self, answers: list[_Answer]) -> None:
+        """The model is closed: nobody is left waiting."""
+        with suppress(queue.Empty):
+            while True:
+                answer = self._line.get_nowait()
+                answers += [] if answer is None else [answer]
+        for answer in answers:
+            answer.fail(RuntimeError("it was closed"))
 
     def _join(self, loaded: Loaded, joining: list[_Answer]) -> list[tuple[_Answer, Prompt]]:
         if not joining:
@@ -204,7 +215,7 @@ def load_thinker(config: OmniConfig) -> Loaded:
     transformers = heavy("transformers", OMNI)
     device, dtype = device_and_dtype(torch, config.device, config.dtype)
     folder = folder_of(config.model, OMNI)
-    file_of(folder, "config.json", OMNI)
+    _check_kind(file_of(folder, "config.json", OMNI))
     here: dict[str, Any] = {"local_files_only": True}
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **here)
     extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, **here)
@@ -212,6 +223,15 @@ def load_thinker(config: OmniConfig) -> Loaded:
     model = kind.from_pretrained(folder, dtype=dtype, enable_audio_output=False, **here)
     thinker = model.thinker.to(device).eval()
     return prepare(torch, transformers, thinker, tokenizer, extractor)
+
+
+def _check_kind(path: Path) -> None:
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+    except ValueError as error:
+        raise EngineUnavailable(f"{path} is not JSON ({error})") from error
+    if kind != "qwen2_5_omni":
+        raise EngineUnavailable(f"{path} describes a model of type {kind}: Qwen2.5-Omni (qwen2_5_omni) is needed")
 
 
 def prepare(torch: Any, transformers: Any, thinker: Any, tokenizer: Any, extractor: Any) -> Loaded:
