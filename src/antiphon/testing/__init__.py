@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from antiphon.testing.clock import VirtualClock
     from antiphon.testing.server import RunningServer, Servers
     from antiphon.testing.spoken import SPOKEN, Spoken
+    from antiphon.testing.upstream import ScriptedUpstream
 
-__all__ = ["SPOKEN", "RunningServer", "Servers", "Spoken", "VirtualClock"]
+__all__ = ["SPOKEN", "RunningServer", "ScriptedUpstream", "Servers", "Spoken", "VirtualClock"]
 
 _HOMES = {
     "VirtualClock": "clock",
@@ -19,6 +20,7 @@ _HOMES = {
     "Servers": "server",
     "SPOKEN": "spoken",
     "Spoken": "spoken",
+    "ScriptedUpstream": "upstream",
 }
 
 

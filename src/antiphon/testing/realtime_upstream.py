@@ -130,9 +130,9 @@ class ScriptedRealtime:
     ``key`` must be sent where it is not empty: else the upgrade is refused with 401. ``refuses`` is reported instead of
     ``session.updated``. ``greets``, ``confirms``, ``acknowledges``, ``ids``: says ``session.created`` and
     ``session.updated``, tells of items that were added, names responses and items at all. ``bills``: says what it used.
-    ``detects`` finds turns, ``interrupts`` stops its answer when one begins, ``cancels`` when it is told to. ``rate`` is
-    that of the sound it takes. ``expires_at`` is told of the session; ``hears`` are the words of the user's turns, and
-    ``transcript_usage`` what writing them down used, where it is not counted.
+    ``detects`` finds turns, ``interrupts`` stops its answer when one begins, ``cancels`` when it is told to. ``rate``
+    is that of the sound it takes. ``expires_at`` is told of the session; ``hears`` are the words of the user's turns,
+    and ``transcript_usage`` what writing them down used, where it is not counted.
     """
 
     def __init__(

@@ -20,6 +20,7 @@ from antiphon.live.events import (
     GenerationStarted,
     Grounding,
     Image,
+    Interrupt,
     Interrupted,
     ModelText,
     OutputTranscript,
@@ -47,12 +48,13 @@ from antiphon.testing.upstream import (
     End,
     Frame,
     Ground,
-    Interrupt,
+    Pause,
     Say,
     ScriptedUpstream,
     Stall,
     Think,
 )
+from antiphon.testing.upstream import Interrupt as Interruption
 
 
 def spoken(text: str, seconds: float = 0.4) -> Answer:
@@ -158,7 +160,8 @@ async def test_the_clients_own_results_are_passed_on() -> None:
 
 
 async def test_what_is_used_is_told_at_each_call_and_at_the_end() -> None:
-    async with converse(Answer(Call(("f",)), Say(0.2, "Done."), End()), spoken("Bye.")) as talk:
+    script = Answer(Call(("f",)), Say(0.2, "Done."), End()), spoken("Bye.")
+    async with converse(*script, provider="google") as talk:
         await talk.turn()
         await talk.turn()
         told = talk.upstream.told
@@ -176,7 +179,7 @@ async def test_what_is_used_is_told_at_each_call_and_at_the_end() -> None:
         Answer(Bill(3), Say(0.2), Bill(2), Say(0.2), End()),
         Answer(Say(0.2), End(usage="after")),
         Answer(Say(0.2), End(), Bill(2)),
-        Answer(Say(0.2), Bill(), Interrupt()),
+        Answer(Say(0.2), Bill(), Interruption()),
     ],
     ids=[
         "on every frame of sound",
@@ -197,7 +200,7 @@ async def test_repeated_records_of_one_generation_count_once(answer: Answer) -> 
 
 
 async def test_an_interruption_counts_once() -> None:
-    async with converse(Answer(Say(0.2, "I was"), Interrupt(times=2)), spoken("Yes?")) as talk:
+    async with converse(Answer(Say(0.2, "I was"), Interruption(times=2)), spoken("Yes?")) as talk:
         await talk.turn()
         await talk.turn()
         assert [event.generation for event in talk.all(Interrupted)] == [1]
@@ -215,7 +218,7 @@ async def test_speech_over_an_answer_interrupts_it_upstream() -> None:
 
 
 async def test_cancelled_calls_are_told_and_not_answered() -> None:
-    async with converse(Answer(Call(("f",), not_wait=True), CancelCalls(), Interrupt())) as talk:
+    async with converse(Answer(Call(("f",), not_wait=True), CancelCalls(), Interruption())) as talk:
         talk.answers = False
         await talk.turn()
         (calls,) = talk.all(ToolCalls)
@@ -484,3 +487,17 @@ def test_no_secret_is_shown() -> None:
 def test_an_address_that_is_none() -> None:
     with pytest.raises(ValueError, match="neither a query nor a user"):
         relay(GeminiRelayConfig("m", "https://host/?key=s3cret"))
+
+
+async def test_an_answer_that_the_session_ended_is_not_passed_on() -> None:
+    script = Answer(Say(0.2, "One"), Pause(0.1), Say(0.4, " more"), End()), spoken("Next.")
+    async with converse(*script) as talk:
+        talk.ask()
+        await talk.until(RelayedSpeech)
+        talk.send(Interrupt(2))
+        await talk.until(TurnComplete)
+        assert len(talk.all(RelayedSpeech)) == 1
+        assert talk.said == "One"
+        assert len(talk.all(Used)) == 1
+        await talk.turn()
+        assert talk.said == "OneNext."

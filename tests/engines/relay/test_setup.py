@@ -166,6 +166,21 @@ def test_the_owners_settings_go_first() -> None:
     assert message["labels"] == {"team": "voice"}
 
 
+@pytest.mark.parametrize(
+    ("config", "payer"),
+    [
+        ({}, "google"),
+        ({"vertex": VERTEX}, "google"),
+        ({"url": "http://127.0.0.1:8000"}, ""),
+        ({"url": "https://googleapis.com.evil.example"}, ""),
+        ({"url": "http://127.0.0.1:8000", "provider": "google"}, "google"),
+        ({"provider": ""}, ""),
+    ],
+)
+def test_who_is_paid(config: dict[str, Any], payer: str) -> None:
+    assert GeminiRelayConfig("m", **config).payer == payer
+
+
 def test_addresses() -> None:
     assert GeminiRelayConfig("m").base == "https://generativelanguage.googleapis.com"
     assert GeminiRelayConfig("m", vertex=VERTEX).base == "https://europe-west4-aiplatform.googleapis.com"

@@ -1,6 +1,7 @@
 """How a relay to a Gemini Live upstream is configured."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -30,8 +31,8 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     service. ``key`` is an API key or ``env:NAME``; never part of ``url``. ``version`` is that of the API, empty for
     ``v1beta`` (Vertex: ``v1beta1``).
 
-    ``provider`` and ``price_model`` (empty: ``model``) are the upstream's names in the price list. ``voice`` and
-    ``language`` go before the client's. ``setup`` is laid over the setup that is sent, member by member.
+    ``provider`` and ``price_model`` (empty: ``model``) are the upstream's names in the price list; without a provider,
+    it is Google where the address is Google's, else nobody is paid. ``voice`` and ``language`` go before the client's. ``setup`` is laid over the setup that is sent, member by member.
 
     ``transcripts`` asks for the words of both sides even where the client does not: the history kept here, and an
     engine that takes the call over, need them. ``context_cap`` is the number of tokens at which the upstream drops its
@@ -53,7 +54,7 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     vertex: Vertex | None = None
     version: str = ""
     name: str = "gemini-live"
-    provider: str = "google"
+    provider: str | None = None
     price_model: str = ""
     voice: str = ""
     language: str = ""
@@ -63,7 +64,7 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     context_updates: bool = False
     resume: bool = True
     dial_seconds: float = 8.0
-    stall_seconds: float = 8.0
+    stall_seconds: float = 12.0
     resume_seconds: float = 6.0
     buffer_seconds: float = 2.0
     replay_seconds: float = 20.0
@@ -80,6 +81,14 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
             return self.url or GEMINI_URL
         location = self.vertex.location
         return f"https://{'' if location == 'global' else f'{location}-'}aiplatform.googleapis.com"
+
+    @property
+    def payer(self) -> str:
+        """Who is paid, by their name in the price list; empty for a server of the owner's."""
+        if self.provider is not None:
+            return self.provider
+        host = urlsplit(self.base).hostname or ""
+        return "google" if host == "googleapis.com" or host.endswith(".googleapis.com") else ""
 
     @property
     def path(self) -> str:

@@ -33,6 +33,7 @@ from antiphon.engines.relay.journal import Frames, Journal
 from antiphon.engines.relay.link import Line, Link
 from antiphon.engines.relay.reading import NAMELESS, Reader, State, duration_seconds
 from antiphon.engines.relay.setup import collects_history, update, upstream_profile, upstream_setup
+from antiphon.engines.relay.watch import Watch
 from antiphon.engines.relay.writing import told, written
 from antiphon.live.events import (
     ActivityEnd,
@@ -110,7 +111,7 @@ class GeminiConversation:
         self._seed = seed
         self._profile = upstream_profile(config, setup)
         self._loop = asyncio.get_running_loop()
-        self._began = self._last = self._loop.time()
+        self._began = self._loop.time()
         self._heard = 0.0
         self._events: deque[ModelEvent] = deque()
         self._waker: asyncio.Future[None] | None = None
@@ -124,18 +125,13 @@ class GeminiConversation:
         self._collecting = setup.initial_history and collects_history(config, self._profile) and not seed.history
         self._mending: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_due = 0.0
         self._gone_at: float | None = None
         self._why = ""
         self._losses = 0
         self._cut = False
-        self._leave_by: float | None = None
-        self._owed_at: float | None = None
-        self._answer_began = 0.0
         self._dead = 0
         self._journal = Journal(config.replay_seconds)
-        payer = UpstreamUsage(config.provider, config.price_model or config.model)
+        payer = UpstreamUsage(config.payer, config.price_model or config.model)
         self._reader = Reader(
             setup,
             seed.generation - 1,
@@ -144,6 +140,7 @@ class GeminiConversation:
             heard=lambda: self._heard,
             clock=self._loop.time,
         )
+        self._watch = Watch(self._reader, config.stall_seconds, self._check)
 
     async def begin(self) -> None:
         """Open the first connection and tell what was said before.
@@ -154,6 +151,7 @@ class GeminiConversation:
         link = Link(self._line, self, self._setup)
         await link.open(upstream_setup(self._config, self._setup, seeded=bool(self._seed.history)))
         self._link = link
+        self._watch.connected()
         if self._seed.history:
             link.send(self._history())
         link.adopt()
@@ -203,8 +201,7 @@ class GeminiConversation:
         """End every connection and task. Idempotent."""
         self._over = True
         self._wake()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._watch.stop()
         if self._mending is not None:
             self._mending.cancel()
             await asyncio.gather(self._mending, return_exceptions=True)
@@ -245,7 +242,7 @@ class GeminiConversation:
             self._collecting = not event.complete
         elif event.complete and (text or not event.realtime):
             self._journal.owed = True
-            self._owe()
+            self._watch.owe()
         self._post(written(event))
 
     def _answer(self, event: ToolResults) -> None:
@@ -264,7 +261,7 @@ class GeminiConversation:
         if forgotten:
             self._tell_forgotten(forgotten)
         if self._reader.silent and not self._reader.pending:
-            self._owe()
+            self._watch.owe()
 
     def _tell_forgotten(self, results: list[FunctionResult]) -> None:
         if self._reader.silent and self._journal.calls:
@@ -295,12 +292,12 @@ class GeminiConversation:
         """A frame of the upstream came."""
         if link is not self._link:
             return
-        self._last = self._loop.time()
+        self._watch.heard()
         speech = speech_frame(frame)
         if speech is not None:
             events = self._reader.speech(speech)
             if len(events) == 1:
-                self._owed_at = None
+                self._watch.goes_on()
                 self._emit(events)
                 return
         else:
@@ -340,7 +337,7 @@ class GeminiConversation:
                 self._note(each)
         self._emit(events)
         self._consider_leaving()
-        self._arm()
+        self._watch.arm()
 
     def _note(self, event: ModelEvent) -> None:
         journal = self._journal
@@ -352,13 +349,13 @@ class GeminiConversation:
                 journal.owed = True
             case GenerationStarted():
                 journal.begins()
-                self._owed_at, self._answer_began = None, self._last
+                self._watch.answers()
             case OutputTranscript(_, text, _):
                 journal.said(text)
             case ModelText(_, text, thought):
                 journal.said("" if thought else text)
             case RelayedSpeech() | Speech():
-                self._owed_at = None
+                self._watch.goes_on()
             case ToolCalls(_, calls):
                 journal.calls |= {call.id: call for call in calls}
                 self._unkept.update(call.id for call in calls)
@@ -406,7 +403,7 @@ class GeminiConversation:
 
     def _go_away(self, notice: server.GoAway) -> None:
         left = duration_seconds(notice.time_left) or 0.0
-        self._leave_by = self._loop.time() + max(0.0, left - self._config.leave_seconds)
+        self._watch.leave_in(max(0.0, left - self._config.leave_seconds))
         log.info("%s: goes away in %g s", self._line.host, left)
 
     @property
@@ -414,19 +411,19 @@ class GeminiConversation:
         """Whether nothing would be lost with this connection."""
         journal = self._journal
         fresh = not self._handle or (not journal.forgotten and self._unkept.isdisjoint(self._reader.pending))
-        return self._reader.state is State.IDLE and not journal.owed and self._owed_at is None and fresh
+        return self._reader.state is State.IDLE and not journal.owed and not self._watch.owed and fresh
 
     def _consider_leaving(self) -> None:
         """Go over to another connection if this one will end, or has another setup, and the moment is good."""
-        leave_by, link = self._leave_by, self._link
+        watch, link = self._watch, self._link
         if link is None or self._mending is not None or self._over or self._lost:
             return
-        if leave_by is None and (link.setup is self._setup or self._config.context_updates):
+        if not watch.leaving and (link.setup is self._setup or self._config.context_updates):
             return
-        late = leave_by is not None and self._loop.time() >= leave_by and self._reader.state is not State.MAKING
+        late = watch.late and self._reader.state is not State.MAKING
         if not self._quiet and not late:
             return
-        self._why = f"{self._line.host}: {'goAway' if leave_by is not None else 'the setup changed'}"
+        self._why = f"{self._line.host}: {'goAway' if watch.leaving else 'the setup changed'}"
         if self._handle:
             self._mending = self._loop.create_task(self._mend())
         else:
@@ -435,6 +432,7 @@ class GeminiConversation:
     def _break(self, error: ProviderError) -> None:
         """There is no connection any more, or none that is worth anything."""
         link, self._link = self._link, None
+        self._watch.disconnected()
         if link is not None:
             link.abort()
         if self._gone_at is None:
@@ -476,7 +474,7 @@ class GeminiConversation:
             log.info("%s: not beside the present connection: %s", self._line.host, error)
             self._leave()
             return
-        if self._link is not None and (handle != self._handle or not self._quiet) and not self._late:
+        if self._link is not None and (handle != self._handle or not self._quiet) and not self._watch.late:
             link.abort()
             return
         if self._link is not None:
@@ -484,13 +482,10 @@ class GeminiConversation:
             self._start_closing(old)
         self._go_on_with(link)
 
-    @property
-    def _late(self) -> bool:
-        return self._leave_by is not None and self._loop.time() >= self._leave_by
-
     def _leave(self) -> None:
         """Give the present connection up for another one."""
         link, self._link = self._link, None
+        self._watch.disconnected()
         if link is not None:
             link.abort()
             self._gone_at = self._loop.time()
@@ -526,18 +521,18 @@ class GeminiConversation:
 
     def _go_on_with(self, link: Link) -> None:
         """A connection resumed the session: tell what it forgot, and what waited."""
-        self._link, self._leave_by, self._news = link, None, False
-        self._last = self._loop.time()
+        self._link, self._news = link, False
+        self._watch.connected()
         self._close_gap(resumed=True)
         for frame in self._retold():
             link.send(frame)
         if self._journal.owed or self._reader.silent:
-            self._owe()
+            self._watch.owe()
         self._flush()
         if self._paused:
             link.pause()
         link.adopt()
-        self._arm()
+        self._watch.arm()
 
     def _retold(self) -> list[bytes]:
         """Settle the present turn; the messages that the upstream needs to go on."""
@@ -588,51 +583,21 @@ class GeminiConversation:
         self._close_gap(resumed=False)
         self._emit([*self._reader.last_words(), *last])
         self._lost = True
+        self._watch.stop()
         link, self._link = self._link, None
         if link is not None:
             link.abort()
 
     # --- waiting --------------------------------------------------------------------------------------------
 
-    def _owe(self) -> None:
-        """The upstream owes an answer."""
-        self._owed_at = self._loop.time()
-        self._arm()
-
-    @property
-    def _stalls_at(self) -> float | None:
-        """When the upstream will have kept silent for too long."""
-        patience, reader = self._config.stall_seconds, self._reader
-        if not patience or self._link is None:
-            return None
-        if reader.state is State.MAKING and not (reader.silent and reader.pending):
-            return max(self._last, self._owed_at or 0.0) + patience
-        if reader.state is State.COMPLETE:
-            return max(self._last, self._answer_began + reader.seconds) + patience
-        if reader.state is State.INTERRUPTED:
-            return self._last + patience
-        return None if self._owed_at is None else max(self._last, self._owed_at) + patience
-
-    def _arm(self) -> None:
-        """Wake when something is overdue. A timer that fires too early is set again then."""
-        now = self._loop.time()
-        # Once it is late, the end of the answer is what is waited for.
-        leave_by = self._leave_by if self._leave_by is not None and self._leave_by > now else None
-        due = min((time for time in (self._stalls_at, leave_by) if time is not None), default=None)
-        if due is None or self._over or self._lost or (self._timer is not None and self._timer_due <= due):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_due = due
-        self._timer = self._loop.call_at(due, self._check)
-
     def _check(self) -> None:
-        self._timer = None
-        now, stalls_at = self._loop.time(), self._stalls_at
-        if stalls_at is not None and now >= stalls_at:
+        """Something may be overdue."""
+        if self._over or self._lost:
+            return
+        if self._watch.stalled:
             self._stalled()
         self._consider_leaving()
-        self._arm()
+        self._watch.arm()
 
     def _stalled(self) -> None:
         if self._reader.state in (State.COMPLETE, State.INTERRUPTED):
