@@ -123,9 +123,8 @@ class Talk:
                     except TimeoutError:
                         pass
         except TimeoutError:
-            raise AssertionError(
-                f"it did not happen; there were {[type(e).__name__ for e in self.events]}, refused {self.upstream.refused}"
-            ) from None
+            events, refused = [type(event).__name__ for event in self.events], self.upstream.refused
+            raise AssertionError(f"it did not happen; there were {events}, refused {refused}") from None
 
     async def _read(self) -> None:
         async for event in self.conversation:

@@ -5,7 +5,9 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
+from tests.engines.relay.talking_openai import LOUD, MANUAL, SETUP, TEXT, Talk, converse
 
 from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.relay.openai import realtime_relay
@@ -22,7 +24,6 @@ from antiphon.live.events import (
     Image,
     Interrupt,
     Interrupted,
-    ModelText,
     OutputTranscript,
     Speech,
     StreamEnd,
@@ -34,11 +35,10 @@ from antiphon.live.events import (
 )
 from antiphon.live.history import FunctionCall, FunctionResult, Picture, Turn, Words, model, user
 from antiphon.live.seed import Seed
-from antiphon.live.setup import Setup, Tool
+from antiphon.live.setup import Tool
 from antiphon.live.tokens import Tokens, Usage
 from antiphon.testing.realtime_upstream import Answer, Call, Event, Filter, Pause, Report, Say, ScriptedRealtime, Write
 from antiphon.testing.spoken import SPOKEN
-from tests.engines.relay.talking_openai import LOUD, MANUAL, PROFILE, SETUP, SILENT, TEXT, Talk, converse
 
 KINDS = (ActivityStarted, ActivityEnded, GenerationStarted, Interrupted, ToolCalls, GenerationComplete)
 
@@ -585,7 +585,7 @@ async def test_nobody_there() -> None:
 async def test_a_server_that_never_greets_is_given_up() -> None:
     async with ScriptedRealtime(greets=False) as upstream:
         engine = realtime_relay(OpenAIRealtimeConfig("m", url=upstream.url, dial_seconds=0.1))
-        with pytest.raises(EngineUnavailable, match="did not set the session up within 0.1 s"):
+        with pytest.raises(EngineUnavailable, match=r"did not set the session up within 0\.1 s"):
             await engine.open(SETUP)
         assert (await _gone(upstream)) == 0
 
@@ -646,7 +646,7 @@ async def test_an_interrupted_answer_is_paid_for() -> None:
 
 
 async def test_nobody_is_paid_for_a_server_of_ones_own() -> None:
-    async with converse(Answer(Say(0.2)), provider=None) as talk:
+    async with converse(Answer(Say(0.2)), provider=UNSET) as talk:
         talk.speak()
         await talk.until(GenerationComplete)
         assert [event.upstream.provider for event in talk.all(Used)] == [""]

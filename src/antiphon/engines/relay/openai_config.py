@@ -2,8 +2,10 @@
 
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from yarl import URL
 
+from antiphon.engines.cascade.endpoints import payee
 from antiphon.providers.openai_realtime import OPENAI_URL, is_azure
 
 Server = Literal["openai", "openai-beta", "speech-to-speech", "speaches", "localai", "vllm-omni"]
@@ -77,8 +79,9 @@ class OpenAIRealtimeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ``url``. ``api_version`` is that of an Azure preview, else empty. ``server`` names what is dialled; ``dialect``
     replaces what is known of it. ``headers`` are sent along.
 
-    ``provider`` (None: by the address; empty: the owner's hardware), ``price_model`` and ``transcription_price_model``
-    (empty: the model itself) are names in the price list.
+    ``provider`` is who is paid, by the name in the price list: well-known hosts are known, and nobody is paid for what
+    runs on a private network. ``price_model`` and ``transcription_price_model`` (empty: the model itself) are names in
+    it, too.
 
     ``voice`` goes before the client's, ``voices`` says how voices that clients name are called here; by default those
     of the Gemini API go to the service's by gender. ``transcription`` is the model that writes down what the user says,
@@ -108,7 +111,7 @@ class OpenAIRealtimeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     dialect: Dialect | None = None
     headers: dict[str, str] = {}
     name: str = "openai-realtime"
-    provider: str | None = None
+    provider: str | UnsetType = UNSET
     price_model: str = ""
     voice: str = ""
     voices: dict[str, str] = {}
@@ -146,9 +149,7 @@ class OpenAIRealtimeConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def payer(self) -> str:
-        """Who is paid: a provider's name in the price list, or nobody."""
-        if self.provider is not None:
-            return self.provider
-        if is_azure(self.base):
+        """Who is paid; empty for nobody."""
+        if self.provider is UNSET and is_azure(self.base):
             return "azure"
-        return "openai" if self.base.split("://")[-1].startswith("api.openai.com") else ""
+        return payee(self.provider, URL(self.base))

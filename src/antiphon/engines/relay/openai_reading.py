@@ -171,7 +171,7 @@ class Reader:
         if number != generation:
             return []
         self._interrupted = (0, [])
-        unheard = [each for each in spoken if each.ends > heard + 0.001 and each.item_id]
+        unheard = [each for each in spoken if each.item_id and each.ends > max(each.begins, heard + 0.001)]
         return [Cut(each.item_id, each.content_index, _milliseconds(heard - each.begins)) for each in unheard]
 
     def answered(self, call_id: str) -> int | None:

@@ -60,8 +60,8 @@ def voice(config: OpenAIRealtimeConfig, setup: Setup) -> str:
     own = {name.casefold(): called for name, called in config.voices.items()}
     if (called := own.get(setup.voice.casefold())) is not None:
         return called
-    if not config.payer:
-        # Voices of servers of one's own have names of their own.
+    if config.payer not in ("openai", "azure"):
+        # Other servers have voices of their own.
         return config.voices.get("", "")
     if setup.voice.casefold() == "alloy":
         return "alloy"
