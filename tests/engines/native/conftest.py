@@ -10,7 +10,6 @@ import pytest
 from tests.extras import need
 
 os.environ.setdefault("NO_TORCH_COMPILE", "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 SEED = 7
 CORPUS = (

@@ -13,6 +13,8 @@ from antiphon.engines.native.config import MoshiConfig
 from antiphon.engines.native.moshi.engine import MoshiEngine
 from antiphon.engines.native.moshi.frames import FRAME_BYTES, FRAME_SECONDS
 from antiphon.live.events import (
+    ActivityEnd,
+    ActivityStart,
     Audio,
     Content,
     GenerationComplete,
@@ -94,6 +96,17 @@ async def test_what_it_cannot_take_is_noted_once(engine: MoshiEngine, tone: Tone
     assert notes == ["what was said before", "system_instruction", "tools", "Content", "Image"]
     conversation.send(Audio(tone(0), 24_000))
     assert (await until(conversation, GenerationStarted))[0] == GenerationStarted(2)
+    await conversation.aclose()
+
+
+async def test_push_to_talk_is_silence_between_the_turns(engine: MoshiEngine, tone: Tone, caplog: Any) -> None:
+    conversation = await engine.open(SETUP)
+    for generation in (1, 2):
+        conversation.send(ActivityStart())
+        conversation.send(Audio(tone(generation) * 2, 24_000))
+        conversation.send(ActivityEnd())
+        assert (await until(conversation, GenerationComplete))[-1] == GenerationComplete(generation)
+    assert caplog.text == ""
     await conversation.aclose()
 
 

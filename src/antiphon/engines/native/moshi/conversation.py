@@ -10,7 +10,7 @@ from antiphon.audio.resample import Resampler
 from antiphon.engines.native.moshi.frames import FRAME_SECONDS, RATE, Said
 from antiphon.engines.native.moshi.stage import Stage
 from antiphon.engines.native.moshi.turns import Turns
-from antiphon.live.events import ActivityEnd, Audio, Interrupt, Lost, ModelEvent, StreamEnd, UserEvent
+from antiphon.live.events import ActivityEnd, ActivityStart, Audio, Interrupt, Lost, ModelEvent, StreamEnd, UserEvent
 
 log = logging.getLogger("antiphon.native")
 
@@ -48,6 +48,8 @@ class MoshiConversation:
                 self._turns.interrupt(generation)
             case StreamEnd() | ActivityEnd():
                 self._pause()
+            case ActivityStart():
+                pass  # its sound says so
             case _:
                 self.note(type(event).__name__)
 
