@@ -191,6 +191,21 @@ async def test_without_a_configuration_it_is_the_first_moshi(
     await engine.aclose()
 
 
+async def test_a_hub_id_is_found_in_the_cache(
+    moshi_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--kyutai--tiny"
+    shutil.copytree(moshi_folder, repository / "snapshots" / ("0" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    engine = MoshiEngine(MoshiConfig("kyutai/tiny", slots=1, device="cpu"))
+    await engine.start()
+    await engine.aclose()
+
+
 class TestWhatCannotBeLoaded:
     @pytest.fixture
     def broken(self, moshi_folder: Path, tmp_path: Path) -> Path:
