@@ -432,6 +432,7 @@ class _Session:
             case Say():
                 await self._say(step)
             case Think(text):
+                self._last = None
                 await self._content(modelTurn={"parts": [{"text": text, "thought": True}]})
             case Ground(queries, times):
                 for _ in range(times):

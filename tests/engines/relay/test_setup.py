@@ -172,7 +172,7 @@ def test_the_owners_settings_go_first() -> None:
         ({}, "google"),
         ({"vertex": VERTEX}, "google"),
         ({"url": "http://127.0.0.1:8000"}, ""),
-        ({"url": "https://googleapis.com.evil.example"}, ""),
+        ({"url": "https://googleapis.com.evil.example"}, "googleapis.com.evil.example"),
         ({"url": "http://127.0.0.1:8000", "provider": "google"}, "google"),
         ({"provider": ""}, ""),
     ],

@@ -98,7 +98,7 @@ async def _walk(script: list[Answer], upstream: dict[str, bool], user: list[str]
         check_generations(talk)
         check_calls(talk)
         check_sound(talk, lossless=not any(isinstance(step, Cut | Stall) for answer in script for step in answer.steps))
-        check_money(talk, script)
+        await check_money(talk, script)
 
 
 async def _settled(talk: Talk) -> None:
@@ -154,11 +154,13 @@ def check_sound(talk: Talk, *, lossless: bool) -> None:
     assert not lossless or talk.all(Lost) or came == sent
 
 
-def check_money(talk: Talk, script: list[Answer]) -> None:
+async def check_money(talk: Talk, script: list[Answer]) -> None:
     """What was told as used is what the upstream charges, as far as it said so."""
     if talk.all(Lost) or any(isinstance(step, Cut) for answer in script for step in answer.steps):
         return
     told = talk.upstream.told
+    # The last record may come after the end of the turn.
+    await talk.wait_for(lambda: talk.used.prompt.total >= sum(each["promptTokenCount"] for each in told))
     assert talk.used.prompt.total == sum(each["promptTokenCount"] for each in told)
     assert talk.used.response.total == sum(each["responseTokenCount"] for each in told)
 

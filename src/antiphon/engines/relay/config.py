@@ -1,9 +1,11 @@
 """How a relay to a Gemini Live upstream is configured."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from yarl import URL
+
+from antiphon.engines.cascade.endpoints import payee
 
 GEMINI_URL = "https://generativelanguage.googleapis.com"
 
@@ -32,7 +34,8 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ``v1beta`` (Vertex: ``v1beta1``).
 
     ``provider`` and ``price_model`` (empty: ``model``) are the upstream's names in the price list; without a provider,
-    it is Google where the address is Google's, else nobody is paid. ``voice`` and ``language`` go before the client's. ``setup`` is laid over the setup that is sent, member by member.
+    it is who is known to be at the address, and nobody on a private network. ``voice`` and ``language`` go before the
+    client's. ``setup`` is laid over the setup that is sent, member by member.
 
     ``transcripts`` asks for the words of both sides even where the client does not: the history kept here, and an
     engine that takes the call over, need them. ``context_cap`` is the number of tokens at which the upstream drops its
@@ -54,7 +57,7 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     vertex: Vertex | None = None
     version: str = ""
     name: str = "gemini-live"
-    provider: str | None = None
+    provider: str | UnsetType = UNSET
     price_model: str = ""
     voice: str = ""
     language: str = ""
@@ -84,11 +87,11 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def payer(self) -> str:
-        """Who is paid, by their name in the price list; empty for a server of the owner's."""
-        if self.provider is not None:
-            return self.provider
-        host = urlsplit(self.base).hostname or ""
-        return "google" if host == "googleapis.com" or host.endswith(".googleapis.com") else ""
+        """Who is paid, by their name in the price list; empty for nobody."""
+        if self.provider is UNSET and self.vertex is not None and not self.url:
+            # Its host is named after its place.
+            return "google"
+        return payee(self.provider, URL(self.base))
 
     @property
     def path(self) -> str:
