@@ -27,11 +27,12 @@ def bills(settings: Any) -> Bills:
 def _parts(settings: Any) -> list[tuple[str, str]]:
     match settings:
         case GeminiRelayConfig():
-            return [(settings.provider, settings.price_model or settings.model)]
+            return [(settings.payer, settings.price_model or settings.model)]
         case OpenAIRealtimeConfig():
             return _realtime(settings)
         case HearingConfig(RemoteOmniConfig() as model):
-            return [(model.provider, model.model), *_speech(settings.recogniser), *_speech(settings.voice)]
+            paid = _paid(model.provider, model.url, model.model)
+            return [paid, *_speech(settings.recogniser), *_speech(settings.voice)]
         case HearingConfig():
             return [*_speech(settings.recogniser), *_speech(settings.voice)]
         case CascadeConfig():

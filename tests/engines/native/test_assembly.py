@@ -9,11 +9,14 @@ import msgspec
 import pytest
 
 from antiphon.engines.base import EngineUnavailable
+from antiphon.engines.bills import bills
+from antiphon.engines.cascade.brain.language_model.brain import LanguageModelBrain
 from antiphon.engines.native.assembly import native
 from antiphon.engines.native.config import MoshiConfig, NativeConfig, OmniConfig, RemoteOmniConfig
 from antiphon.engines.native.moshi.engine import MoshiEngine
 from antiphon.engines.native.omni.engine import HearingEngine
 from antiphon.engines.native.omni.hearing import ModelRecogniser
+from antiphon.engines.settings import HearingConfig
 
 
 @pytest.mark.parametrize(
@@ -72,14 +75,35 @@ def test_an_address_that_is_none() -> None:
         native(RemoteOmniConfig("localhost:8091", "q"))
 
 
-def test_a_key_that_is_not_there_is_named_and_one_that_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = RemoteOmniConfig("http://localhost:8091/v1", "q", key_env="OMNI_KEY")
+def test_a_key_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RemoteOmniConfig("http://localhost:8091/v1", "q", key="env:OMNI_KEY")
     monkeypatch.delenv("OMNI_KEY", raising=False)
-    with pytest.raises(EngineUnavailable, match="OMNI_KEY is not set"):
+    with pytest.raises(EngineUnavailable, match="no OMNI_KEY; set it"):
         native(config)
     monkeypatch.setenv("OMNI_KEY", "s3cret")
     native(config)
-    assert "s3cret" not in repr(config)
+    assert "env:OMNI_KEY" in repr(config)
+
+
+def test_a_key_is_never_shown() -> None:
+    config = RemoteOmniConfig("http://localhost:8091/v1", "q", key="s3cret")
+    assert "s3cret" not in f"{config!r}{config}"
+
+
+@pytest.mark.parametrize(
+    ("url", "paid"),
+    [
+        ("http://localhost:8091/v1", ""),
+        ("https://api.openai.com/v1", "openai"),
+        ("https://omni.example/v1", "omni.example"),
+    ],
+)
+def test_the_host_tells_who_is_paid(url: str, paid: str) -> None:
+    engine = native(RemoteOmniConfig(url, "q"))
+    assert isinstance(engine, HearingEngine)
+    assert isinstance(engine.brain, LanguageModelBrain)
+    assert engine.brain.model.provider == paid
+    assert dict(bills(HearingConfig(RemoteOmniConfig(url, "q")))) == ({paid: "q"} if paid else {})
 
 
 def test_building_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 """Engines whose model hears speech itself, out of their configuration."""
 
-import os
-
 from antiphon.engines.base import Engine, EngineUnavailable
 from antiphon.engines.cascade.brain.language_model.brain import LanguageModelBrain
+from antiphon.engines.cascade.endpoints import payee, secret
 from antiphon.engines.cascade.espeak.voice import EspeakVoice
 from antiphon.engines.cascade.parts import Recogniser, Voice
 from antiphon.engines.cascade.sphinx.recogniser import SphinxRecogniser
@@ -40,7 +39,7 @@ def native(config: NativeConfig, *, voice: Voice | None = None, recogniser: Reco
 def _remote(config: RemoteOmniConfig, voice: Voice, recogniser: Recogniser | None) -> HearingEngine:
     timeouts = Timeouts(config.connect_timeout, config.first_token_timeout, config.next_token_timeout)
     try:
-        client = OpenAiChat(config.url, _key(config), timeouts=timeouts)
+        client = OpenAiChat(config.url, secret("remote-omni", config.key), timeouts=timeouts)
     except ValueError as error:
         raise EngineUnavailable(f"remote-omni: {error}") from None
     speech = chat.AudioOutput(format=config.audio_format, voice=config.voice)
@@ -50,7 +49,7 @@ def _remote(config: RemoteOmniConfig, voice: Voice, recogniser: Recogniser | Non
             RemoteOmniModel(
                 client,
                 config.model,
-                provider=config.provider,
+                provider=payee(config.provider, client.http.base),
                 speech=speech,
                 audio_rate=config.audio_rate,
                 max_tokens=config.max_tokens,
@@ -65,11 +64,3 @@ def _remote(config: RemoteOmniConfig, voice: Voice, recogniser: Recogniser | Non
         sound_seconds=config.sound_seconds,
         tools=config.tools,
     )
-
-
-def _key(config: RemoteOmniConfig) -> str:
-    if not config.key_env:
-        return ""
-    if key := os.environ.get(config.key_env, ""):
-        return key
-    raise EngineUnavailable(f"remote-omni: key_env: the environment variable {config.key_env} is not set")

@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 Dtype = Literal["", "bfloat16", "float16", "float32"]
 """The type of a model's weights; empty for bfloat16 on a GPU and float32 without."""
@@ -61,16 +61,17 @@ class OmniConfig(Struct, frozen=True, forbid_unknown_fields=True, tag_field="eng
 class RemoteOmniConfig(Struct, frozen=True, forbid_unknown_fields=True, tag_field="engine", tag="remote-omni"):
     """An omni model behind an OpenAI-compatible server (vLLM-Omni and its kin), turn by turn.
 
-    ``url`` is its base, such as ``http://localhost:8091/v1``; the key is in the environment variable ``key_env``.
-    ``speaks``: that server speaks the answers, in ``voice``, as files of ``audio_format`` (OpenAI streams ``pcm16``)
-    or bare samples at ``audio_rate``; else a voice of the cascade does. ``transcribes``: it is asked for the words of
-    every turn; without, a recogniser of the cascade is. ``provider`` is who is paid, empty for nobody.
+    ``url`` is its base, such as ``http://localhost:8091/v1``. ``key`` is a key, or ``env:NAME`` for that of an
+    environment variable; it is never shown. ``speaks``: that server speaks the answers, in ``voice``, as files of
+    ``audio_format`` (OpenAI streams ``pcm16``) or bare samples at ``audio_rate``; else a voice of the cascade does.
+    ``transcribes``: it is asked for the words of every turn; without, a recogniser of the cascade is. ``provider`` is
+    who is paid, empty for nobody; without it, the host tells.
     """
 
     url: str
     model: str
-    key_env: str = ""
-    provider: str = ""
+    key: str = ""
+    provider: str | UnsetType = UNSET
     speaks: bool = True
     voice: str = ""
     audio_format: str = "wav"
@@ -86,6 +87,13 @@ class RemoteOmniConfig(Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     def __post_init__(self) -> None:
         timeouts = ("connect_timeout", "first_token_timeout", "next_token_timeout")
         _check(self, positive=("audio_rate", "max_tokens", "sound_seconds", *timeouts))
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown["key"] = self.key if self.key.startswith("env:") or not self.key else "hidden"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    __str__ = __repr__
 
 
 NativeConfig = MoshiConfig | OmniConfig | RemoteOmniConfig
