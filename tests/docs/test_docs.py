@@ -38,6 +38,9 @@ ELSEWHERE = {
     "make bench": "minutes long; tests/bench runs each benchmark small; test_make_has_the_target",
     "python -m bench --list": "tests/bench",
     "python -m bench sessions --sessions 200 --chunks 20": "tests/bench",
+    "antiphon config check antiphon.toml": "tests/docs/test_engines_and_routes.py",
+    "antiphon config explain antiphon.toml": "tests/docs/test_engines_and_routes.py",
+    "antiphon serve --config antiphon.toml": "its engines are nobody's here; tests/server/test_engines.py",
     "antiphon watermark detect answer.wav": "tests/cli/test_watermark.py",
     "antiphon watermark detect --json *.wav": "tests/cli/test_watermark.py",
     "antiphon watermark embed spoken.wav marked.wav": "tests/cli/test_watermark.py",
@@ -222,6 +225,7 @@ def test_every_block_is_covered() -> None:
     assert {block.page for block in BLOCKS if block.language == "toml"} == {
         "docs/costs.md",
         "docs/engines.md",
+        "docs/engines-and-routes.md",
         "docs/running.md",
         "docs/language-models.md",
         "docs/native.md",

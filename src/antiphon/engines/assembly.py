@@ -7,6 +7,7 @@ from antiphon.engines.base import Engine, EngineUnavailable
 from antiphon.engines.cascade import search as searches
 from antiphon.engines.cascade.brain import BuiltinBrain, ScriptBrain, ScriptError
 from antiphon.engines.cascade.brain.language_model import LanguageModelConfig, language_model
+from antiphon.engines.cascade.endpoints import secret
 from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.engines.cascade.parts import Brain, Search
 from antiphon.engines.cascade.recognisers.config import RecogniserConfig, recogniser
@@ -99,6 +100,9 @@ def _search(config: SearchConfig) -> Search | None:
 
 
 def _relayed(config: GeminiRelayConfig | OpenAIRealtimeConfig) -> Engine:
+    secret(config.name, config.key)
+    if isinstance(config, GeminiRelayConfig) and config.vertex is not None:
+        secret(f"{config.name}: vertex.token", config.vertex.token)
     try:
         return relay(config) if isinstance(config, GeminiRelayConfig) else realtime_relay(config)
     except ValueError as error:
