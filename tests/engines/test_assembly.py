@@ -102,6 +102,7 @@ def test_equal_parts_are_shared() -> None:
     assert first.voice._common is second.voice._common is embedded.voice._common
     assert first.voice._common is assembly.voice(VoiceConfig())._common
     assert first.recogniser._common is second.recogniser._common
+    assert first.activity._common is other.activity._common is embedded.activity._common
     assert other.voice._common is not first.voice._common
     assert other.recogniser._common is not first.recogniser._common
 

@@ -110,6 +110,21 @@ async def test_a_recogniser_is_shared_likewise() -> None:
     assert share.utterance(context) == ("utterance", context)  # type: ignore[comparison-overlap]
 
 
+async def test_all_hear_with_the_same_ears() -> None:
+    pool = Pool()
+    first, second = pool.activity(), pool.activity()
+    assert first.name == ""
+    await asyncio.gather(first.start(), second.start())
+    assert first.ears is second.ears
+    assert first.name == second.name != ""
+    await first.aclose()
+    heard = asyncio.Event()
+    ear = second.ears.attach(lambda probability, frame: heard.set())
+    ear.feed(bytes(1024))
+    await asyncio.wait_for(heard.wait(), 20)
+    await second.aclose()
+
+
 def test_a_voice_and_a_recogniser_of_equal_settings_are_two(make: Maker) -> None:
     pool = Pool()
     pool.voice("a", make)

@@ -24,7 +24,7 @@ from antiphon.engines.sharing import Pool, SharedRecogniser, SharedVoice
 
 
 class Assembly:
-    """Makes engines. Those of one assembly share recognisers and voices whose settings are equal."""
+    """Makes engines. Those of one assembly share voice activity, and recognisers and voices of equal settings."""
 
     def __init__(self) -> None:
         self._pool = Pool()
@@ -35,6 +35,12 @@ class Assembly:
         Raises:
             EngineUnavailable: a setting cannot be used, such as a key from an environment variable that is not set.
         """
+        engine = self._made(settings)
+        if isinstance(engine, CascadeEngine):
+            engine.activity = self._pool.activity()
+        return engine
+
+    def _made(self, settings: Any) -> Engine:
         match settings:
             case EmbeddedConfig():
                 return self._embedded(settings)

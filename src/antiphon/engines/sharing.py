@@ -1,4 +1,4 @@
-"""Models that several engines use: equal settings, one recogniser and one voice.
+"""Models that several engines use: equal settings, one recogniser and one voice; for all one ear for voice activity.
 
 An engine gets a share, which it starts and closes as if it were its own. The model is loaded with the first share that
 is started, and freed with the last one that is closed.
@@ -8,10 +8,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
+from antiphon.engines.cascade.ears import Ears
 from antiphon.engines.cascade.parts import Recogniser, RecognitionContext, SpeechChunk, Utterance, Voice
+from antiphon.engines.cascade.voice_activity import VoiceActivity
 from antiphon.live.setup import Tool
 
-Part = TypeVar("Part", bound=Recogniser | Voice)
+Part = TypeVar("Part", bound=Recogniser | Voice | VoiceActivity)
 
 
 class Common(Generic[Part]):
@@ -97,6 +99,20 @@ class SharedVoice(_Share[Voice]):
         return self._common.part.speak(text, voice, language)
 
 
+class SharedActivity(_Share[VoiceActivity]):
+    """A share in what hears whether somebody speaks."""
+
+    @property
+    def name(self) -> str:
+        """The model's; empty before it is loaded."""
+        return self._common.part.name if self._started else ""
+
+    @property
+    def ears(self) -> Ears:
+        """Where sessions are heard."""
+        return self._common.part.ears
+
+
 class Pool:
     """All models that may be shared, by whatever tells them apart."""
 
@@ -118,6 +134,10 @@ class Pool:
             EngineUnavailable: a setting cannot be used.
         """
         return SharedVoice(self._common(("voice", settings), make))
+
+    def activity(self) -> SharedActivity:
+        """A share in what hears whether somebody speaks."""
+        return SharedActivity(self._common("activity", VoiceActivity))
 
     def _common(self, key: Hashable, make: Callable[[], Any]) -> Common[Any]:
         if key not in self._commons:

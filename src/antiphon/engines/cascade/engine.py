@@ -1,25 +1,34 @@
 """The embedded engine: no download, no key; one set of models for all sessions of the process."""
 
 import asyncio
-import logging
+from typing import Protocol
 
-from antiphon.audio.frames import VadUnavailable
-from antiphon.audio.vad import load_vad
 from antiphon.engines.base import NOTHING, Conversation, EngineUnavailable
 from antiphon.engines.cascade.conversation import CascadeConversation
 from antiphon.engines.cascade.ears import Ears
 from antiphon.engines.cascade.parts import Brain, Managed, Recogniser, Search, Voice
+from antiphon.engines.cascade.voice_activity import VoiceActivity
 from antiphon.live.abilities import Abilities
 from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 
-log = logging.getLogger("antiphon.cascade")
+
+class Activity(Protocol):
+    """Where sessions are heard, by a model of this name; see :class:`.voice_activity.VoiceActivity`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ears(self) -> Ears: ...
+    async def start(self) -> None: ...
+    async def aclose(self) -> None: ...
 
 
 class CascadeEngine:
     """Listens with ``recogniser``, thinks with ``brain``, speaks with ``voice``, and looks things up with ``search``.
 
-    With ``borrows_models`` the recogniser and the voice are somebody else's to start and to close.
+    With ``borrows_models`` the recogniser and the voice are somebody else's to start and to close. ``activity`` may be
+    replaced, before the start, by one that engines share.
     """
 
     def __init__(
@@ -38,8 +47,13 @@ class CascadeEngine:
         thinks = bool(getattr(brain, "thinks", False))
         self.abilities = Abilities(name="cascade", continues=True, searches=search is not None, thinks=thinks)
         self._borrows_models = borrows_models
-        self.vad_name = ""
+        self.activity: Activity = VoiceActivity()
         self._ears: Ears | None = None
+
+    @property
+    def vad_name(self) -> str:
+        """What hears whether somebody speaks; empty before the start."""
+        return self.activity.name
 
     async def start(self) -> None:
         """Load and warm everything, side by side.
@@ -47,12 +61,8 @@ class CascadeEngine:
         Raises:
             EngineUnavailable: a part cannot run; the message says what is missing.
         """
-        try:
-            loaded = await asyncio.to_thread(load_vad)
-        except VadUnavailable as error:
-            raise EngineUnavailable(str(error)) from error
-        self.vad_name = loaded.name
-        self._ears = Ears(loaded.vad)
+        await self.activity.start()
+        self._ears = self.activity.ears
         await asyncio.gather(*(part.start() for part in self._own_parts))
 
     async def open(self, setup: Setup, seed: Seed = NOTHING) -> Conversation:
@@ -66,8 +76,7 @@ class CascadeEngine:
 
     async def aclose(self) -> None:
         """Free every model, process and task."""
-        if self._ears is not None:
-            await self._ears.aclose()
+        await self.activity.aclose()
         await asyncio.gather(*(part.aclose() for part in self._own_parts))
 
     @property
