@@ -46,6 +46,7 @@ class Line:
 
     async def aclose(self) -> None:
         self.closes += 1
+        self.say(None)
 
 
 class Engine:

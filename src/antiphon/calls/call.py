@@ -28,7 +28,7 @@ from antiphon.live.effects import (
     Spend,
     Tell,
 )
-from antiphon.live.events import Failure, Interrupt, ModelEvent
+from antiphon.live.events import Failure, Interrupt, ModelEvent, Used
 from antiphon.live.inputs import Begin, Evicted, Refused, Saved, Tick
 from antiphon.live.policy import Policy
 from antiphon.live.record import Record
@@ -195,6 +195,10 @@ class Call:
 
         ``frame`` is the client's message as it came, for engines that can pass it on.
         """
+        if type(event) is Used and self.session.closed:
+            # Whatever is told when the engine is let go was spent all the same.
+            self._spend(Spend(event.generation, event.upstream))
+            return
         try:
             effects = self.session.receive(event, self._clock.now(), frame)
         except Exception as error:

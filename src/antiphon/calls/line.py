@@ -32,6 +32,7 @@ from antiphon.live.events import (
     ModelEvent,
     Relayed,
     StreamEnd,
+    Used,
     UserEvent,
 )
 from antiphon.live.inputs import EngineLost, EngineOpened
@@ -50,6 +51,9 @@ TAKE_OVER_SECONDS = 20.0
 
 CLOSE_SECONDS = 5.0
 """How long a conversation that was lost may take to let go."""
+
+SETTLE_SECONDS = 0.5
+"""How long a conversation that was closed may take to tell what it used."""
 
 _INPUT = (Audio, ActivityStart, ActivityEnd, StreamEnd, Image)
 
@@ -295,12 +299,22 @@ class Line:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await conversation.aclose()
+                await self._settle(conversation)
         except TimeoutError:
             log.error("%s: %s did not let go within %g s", self._name(), placement.name, CLOSE_SECONDS)
         except Exception as error:
             log.error("%s: %s failed to let go", self._name(), placement.name, exc_info=error)
         finally:
             placement.release()
+
+    async def _settle(self, conversation: Conversation) -> None:
+        """Take what a conversation that is closed has still to tell: what it used."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                async for event in conversation:
+                    for each in event.events if isinstance(event, Relayed) else (event,):
+                        if isinstance(each, Used):
+                            self._receive(each)
 
     async def _say(self, effect: Announce) -> None:
         with suppress(EngineUnavailable):

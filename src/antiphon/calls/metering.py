@@ -214,7 +214,7 @@ class Tab:
         metering = self._metering
         if metering is None:
             return
-        metering.learn(self._engine, self._model, (effect.upstream,))
+        # Nothing is learnt of who is usually paid: another engine may have taken over by now.
         priced = self._price(metering, (effect.upstream,))
         usage, guess = self._untold.pop(effect.generation, (None, Cost()))
         if usage is not None:
@@ -314,7 +314,8 @@ class Tab:
 
     def _settle(self, metering: Metering, entries: list[Entry], settled: Cost) -> None:
         metering.spool.put(entries)
-        self._heed(metering, settled, None)
+        if not self._ended:
+            self._heed(metering, settled, None)
 
     def _heed(self, metering: Metering, settled: Cost, provisional: Cost | None) -> None:
         """Do as the budgets say, once for each thing they say."""

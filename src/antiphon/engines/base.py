@@ -19,7 +19,7 @@ class Conversation(Protocol):
         """Take a user event. Never waits: what takes time is queued, so events keep the order of the session's."""
 
     def __aiter__(self) -> AsyncIterator[ModelEvent]:
-        """What the model does, until :meth:`aclose`."""
+        """What the model does, until :meth:`aclose`; after that, what is left to tell: what was used."""
         ...
 
     async def aclose(self) -> None:

@@ -40,7 +40,17 @@ class Dialogue(ABC):
 
     _CARRIED: ClassVar = (
         *("context", "usage", "calls", "frames", "user", "model", "line", "draining", "next_number", "interruptions"),
-        *("input_seconds", "_generation", "_due", "_unanswered", "_again", "_seeded", "_opened_with", "_transcribed"),
+        *(
+            "input_seconds",
+            "_generation",
+            "_due",
+            "_unanswered",
+            "_again",
+            "_failed",
+            "_seeded",
+            "_opened_with",
+            "_transcribed",
+        ),
         *("_activity_began", "_covered", "_collecting", "_untold", "_waiting", "_orphans", "_announced"),
     )
 
@@ -72,7 +82,7 @@ class Dialogue(ABC):
         self._collecting = setup.initial_history and snapshot is None
         self._due = False
         self._unanswered = False
-        self._again = self._rehears = False
+        self._again = self._rehears = self._failed = False
         self._seeded = 0
         self._opened_with = setup
         self._activity_began = 0.0
@@ -199,14 +209,21 @@ class Dialogue(ABC):
         """The engine is gone. Returns from where in the input, in seconds, the next one must hear again; None: nowhere.
 
         An answer of which nothing was heard yet will be given by the next engine, as if nothing had happened; one in
-        the middle is cut, and begins anew. What is complete plays out, and functions go on.
+        the middle is cut, and begins anew. One that begins anew already is not cut again: the next engine's is added.
+        What is complete plays out, and functions go on.
         """
         self.line.move(Trigger.ENGINE_LOST)
         self._orphans |= set(self.calls.pending)
+        if not self.idle:
+            # Whatever becomes of the answer, this much of it was not the next engine's.
+            self._out += [Spend(self._generation.number, each) for each in self._generation.upstream]
+            self._generation.upstream.clear()
         replay_from = self._forget_hearing()
         if self.model.state is Model.GENERATING and not self._generation.pristine:
-            self._cut(now)
-            self._due = self._unanswered = self._again = not self._rehears
+            if not self._failed or self._rehears:
+                self._cut(now)
+                self._due = self._unanswered = not self._rehears
+            self._failed, self._again = True, not self._rehears
         self._rehears = False
         return replay_from
 
@@ -360,6 +377,7 @@ class Dialogue(ABC):
         self._end_turn(self._generation.clock.sent, now)
 
     def _tell_complete(self) -> None:
+        self._failed = False
         if not self._generation.told_complete:
             self._generation.told_complete = True
             self._send(server_content=server.ServerContent(generation_complete=True))

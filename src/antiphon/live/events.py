@@ -173,10 +173,12 @@ class GenerationStarted(Struct, frozen=True):
 class Interrupted(Struct, frozen=True):
     """An engine that takes turns stopped this answer because the user spoke or wrote. Nothing of it follows.
 
-    Only its :class:`TurnComplete`, from engines that pace.
+    Only its :class:`TurnComplete`, from engines that pace. ``again``: it was not the user; the engine failed in the
+    middle and will answer the same turn anew.
     """
 
     generation: int
+    again: bool = False
 
 
 class TurnComplete(Struct, frozen=True):

@@ -20,7 +20,7 @@ from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.context import turn_tokens
 from antiphon.live.dialogue import PREROLL, Dialogue
-from antiphon.live.effects import Abandon, Effect, Note, SendFrame, Spend
+from antiphon.live.effects import Abandon, Effect, Note, SendFrame
 from antiphon.live.functions import Calling
 from antiphon.live.generation import CANCELLED
 from antiphon.live.history import FunctionResult, Part, Turn, Words
@@ -210,11 +210,11 @@ class Following(Calling):
             return
         if not self.idle and event.generation == self._generation.number:
             # What the engine before had begun to answer.
-            self._due, self._asked_at = False, None
+            self._due, self._again, self._asked_at = False, False, None
             return
         if not self.idle:
             self._round_off(now)
-        self._due, self._asked_at = False, None
+        self._due, self._again, self._asked_at = False, False, None
         self._answered_from, self._turn_began = self._turn_began, self.input_seconds
         self.next_number = event.generation
         self._begin(self.context.tokens, now)
@@ -222,12 +222,23 @@ class Following(Calling):
     def interrupted(self, event: engine.Interrupted, now: float) -> None:
         """The engine stopped by itself."""
         if self._is_of_answer(event.generation):
+            self._failed = event.again
+            if event.again:
+                self._owe(now)
             self._cut_off(now)
             self._tell(engine.Interrupt(event.generation + 1, self._heard_at_cut))
             if not self._paced:
                 self._end_turn(self._heard_at_cut, now)
         else:
             self.anew = True
+
+    def _owe(self, now: float) -> None:
+        """The answer that is cut begins anew: by this engine, or by the next one that knows the words or hears them."""
+        if self._is_answer_to_unknown_words:
+            self._turn_began = self._answered_from
+        else:
+            self._again = True
+            self._ask(now)
 
     def turn_complete(self, event: engine.TurnComplete, now: float) -> None:
         """The engine says that the turn is over in the user's ear."""
@@ -419,7 +430,7 @@ class Following(Calling):
             return self._since(self._answered_from)
         else:
             self._record_user()
-            self._due |= self.model.state is Model.GENERATING and self._generation.pristine
+            self._due |= self.model.state is Model.GENERATING and (self._generation.pristine or self._failed)
         return self._since(self._turn_began)
 
     @property
@@ -434,7 +445,6 @@ class Following(Calling):
         self._turn_began, self._rehears = self._answered_from, True
         if self._generation.pristine:
             self.model.move(Trigger.INTERRUPT)
-            self._out += [Spend(self._generation.number, each) for each in self._generation.upstream]
 
     def _since(self, offset: float) -> float | None:
         return max(0.0, offset - PREROLL) if self.input_seconds > offset else None

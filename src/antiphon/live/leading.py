@@ -219,6 +219,7 @@ class Leading(Calling):
         self._mark_running()
         cancelled = generation.unanswered
         self.model.move(Trigger.INTERRUPT)
+        self._failed = False
         self.interruptions += 1
         self._tell(engine.Interrupt(generation.number + 1))
         if self._held_fragment is not None and self._held_fragment.offset < heard:

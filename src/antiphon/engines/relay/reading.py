@@ -160,7 +160,7 @@ class Reader:
         """End the present turn for an upstream that will not; ``late``: it may do so yet, which will mean nothing."""
         self._start_frame()
         if self.state is State.MAKING:
-            self._out.append(Interrupted(self.number))
+            self._out.append(Interrupted(self.number, again=not late))
         self._charge(self._bill.over())
         if not late:
             self._bill.gone()
