@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+
+from antiphon.routing.route import Route, Target
 
 BASES = ["/v1", "/v1beta", "/v1alpha", "//v1beta", "/gemini/v1", "/deep/er/v1beta"]
 PAGE = {
@@ -111,3 +114,36 @@ class TestKeys:
         assert (await get(server.url + "/v1/models?key=s3cret")).status_code == 200
         for headers in ({"x-goog-api-key": "s3cret"}, {"Authorization": "Bearer s3cret"}):
             assert (await get(server.url + "/v1/models", headers=headers)).status_code == 200
+
+
+class TestRoutes:
+    @pytest.fixture
+    async def server(self, serve: Any) -> Any:
+        targets = (Target("embedded"),)
+        routes = {"gemini-3.8-live": Route(targets), "ours": Route(targets, profile="gemini-3.1-flash-live-preview")}
+        return await serve(routes=routes)
+
+    async def test_only_what_is_served_is_listed(self, server: Any, get: Any) -> None:
+        assert [model["name"] for model in await _listed(server, get)] == ["models/gemini-3.8-live", "models/ours"]
+
+    async def test_a_name_of_the_owners_has_the_record_of_its_profile(self, server: Any, get: Any) -> None:
+        own = (await get(server.url + "/v1/models/ours")).json()
+        assert (own["name"], own["displayName"], own["version"]) == ("models/ours", "ours", "3.1")
+        assert "thinkingLevel: minimal" in own["description"]
+        assert "move to" not in own["description"]
+
+    @pytest.mark.parametrize("name", ["gemini-3.1-flash-live-preview", "gemini-2.0-flash-live-001", "none"])
+    async def test_what_is_not_served_is_not_found(self, server: Any, get: Any, name: str) -> None:
+        response = await get(f"{server.url}/v1/models/{name}")
+        assert response.status_code == 404
+        told = response.json()["error"]["message"]
+        assert told == f"models/{name} is not found; this server has gemini-3.8-live, ours"
+
+    async def test_tokens_are_counted_by_its_rules(self, server: Any, get: Any) -> None:
+        prompt = {"contents": [{"role": "user", "parts": [{"text": "four"}]}]}
+        url = f"{server.url}/v1beta/models/ours:countTokens"
+        assert (await get(url, "POST", json=prompt)).json()["totalTokens"] == 1
+
+    async def test_what_a_new_configuration_serves_is_listed_at_once(self, server: Any, get: Any) -> None:
+        await server.apply(replace(server.config, routes={"*": Route((Target("embedded"),))}))
+        assert len(await _listed(server, get)) == 4

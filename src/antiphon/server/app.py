@@ -1,5 +1,7 @@
 """The one ASGI application: sockets to the Live door, requests to the others."""
 
+from collections.abc import Callable, Mapping
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -8,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from antiphon.calls.switchboard import Switchboard
+from antiphon.routing.route import Route
 from antiphon.server import auth_tokens, count_tokens, health, models
 from antiphon.server.auth import Gate
 from antiphon.server.config import Config
@@ -18,7 +21,10 @@ from antiphon.store.grants import Grants
 class App:
     """Serves every door on one port. Sockets do not pass through any middleware: audio is the hot path."""
 
-    def __init__(self, config: Config, switchboard: Switchboard, grants: Grants) -> None:
+    def __init__(
+        self, config: Config, switchboard: Switchboard, grants: Grants, routes: Callable[[], Mapping[str, Route]]
+    ) -> None:
+        there = models.Models(routes)
         gate = Gate(config.keys, grants, strict=config.session.strict)
         self._live = LiveDoor(
             switchboard, gate, config.max_message_bytes, config.write_timeout, frozenset(config.allowed_origins)
@@ -26,8 +32,8 @@ class App:
         self._http = Starlette(
             routes=[
                 *health.routes(lambda: switchboard.admits, lambda: len(switchboard)),
-                *models.routes(gate),
-                *count_tokens.routes(gate, config.max_message_bytes),
+                *models.routes(gate, there),
+                *count_tokens.routes(gate, there, config.max_message_bytes),
                 *auth_tokens.routes(gate, grants),
             ],
             middleware=[

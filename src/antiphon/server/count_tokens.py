@@ -5,27 +5,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from antiphon.live import agreement, profiles
+from antiphon.live import agreement
 from antiphon.live.context import Context
 from antiphon.live.tokens import Tokens
 from antiphon.server import body
 from antiphon.server.auth import Gate
-from antiphon.server.models import error, guarded, not_found
+from antiphon.server.models import Models, error, guarded
 from antiphon.wire.gemini import client
 from antiphon.wire.gemini.count_tokens import CountTokensResponse, Prompt, decode_count_tokens
 from antiphon.wire.refusal import Refusal
 
 
-def routes(gate: Gate, max_bytes: int) -> list[Route]:
+def routes(gate: Gate, models: Models, max_bytes: int) -> list[Route]:
     """The routes of this door, for any version and below any prefix, as clients build their URLs."""
 
     async def answer(request: Request) -> Response:
         model = request.path_params["model"]
-        if profiles.find(model) is None:
-            return not_found(model)
+        rules = models.rules(model)
+        if not rules:
+            return models.not_found(model)
         try:
             prompt, path = decode_count_tokens(await body.read(request, max_bytes))
-            tokens = count(prompt, model, path)
+            tokens = count(prompt, rules, path)
         except Refusal as refusal:
             return error(400, str(refusal), "INVALID_ARGUMENT")
         return JSONResponse(msgspec.to_builtins(_response(tokens)))

@@ -1,22 +1,68 @@
 """``GET /{version}/models``: which models a client may ask for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from antiphon.calls.routes import ANY, find_route
 from antiphon.live import profiles
 from antiphon.live.agreement import MAX_TEMPERATURE
 from antiphon.live.profiles import Profile
+from antiphon.routing.route import Route as EngineRoute
 from antiphon.server.auth import Gate
 from antiphon.wire.refusal import CloseCode, Refusal
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def routes(gate: Gate) -> list[Route]:
+class Models:
+    """The models that a client may ask for: those that ``routes`` lead from now, by the names that clients use."""
+
+    def __init__(self, routes: Callable[[], Mapping[str, EngineRoute]]) -> None:
+        self._routes = routes
+
+    def all(self) -> dict[str, Profile]:
+        """Every model by its name: those that are known, then those of the owner's own."""
+        routes = self._routes()
+        known = {name: profile for name, profile in profiles.PROFILES.items() if find_route(routes, name)}
+        own = {name: route.profile for name, route in routes.items() if route.profile and name != ANY}
+        return known | {name: _named(name, profile) for name, profile in own.items()}
+
+    def find(self, name: str) -> Profile | None:
+        """The model of a name as clients send it, as far as it is served."""
+        bare, profile = name.rsplit("/", 1)[-1], profiles.find(name)
+        if profile is None:
+            return self.all().get(bare)
+        return profile if find_route(self._routes(), name) else None
+
+    def rules(self, name: str) -> str:
+        """The id of the profile that holds for a model; empty where it is not served."""
+        own = self._routes().get(name.rsplit("/", 1)[-1])
+        profile = self.find(name)
+        return own.profile if own and own.profile else profile.id if profile else ""
+
+    def not_found(self, name: str) -> JSONResponse:
+        """What is said of a model that this server does not have."""
+        message = f"models/{name} is not found; this server has {', '.join(self.all())}"
+        return error(404, message, "NOT_FOUND")
+
+
+def routes(gate: Gate, models: Models) -> list[Route]:
     """The routes of this door, for any version and below any prefix, as clients build their URLs."""
+
+    async def _list(_: Request) -> Response:
+        return JSONResponse({"models": [_record(profile) for profile in models.all().values()]})
+
+    async def _get(request: Request) -> Response:
+        name = request.path_params["model"]
+        profile, alias = models.find(name), profiles.alias(name)
+        if profile is None:
+            return models.not_found(name)
+        return JSONResponse(_record(profile, f" Stands in for {name}: {alias.why}." if alias else ""))
+
     return [
         Route(f"{prefix}/{{version}}/models{suffix}", guarded(gate, endpoint))
         for suffix, endpoint in (("", _list), ("/{model}", _get))
@@ -49,22 +95,9 @@ def error(code: int, message: str, status: str) -> JSONResponse:
     return JSONResponse({"error": {"code": code, "message": message, "status": status}}, code)
 
 
-def not_found(name: str) -> JSONResponse:
-    """What is said of a model that this server does not have."""
-    known = ", ".join(profiles.PROFILES)
-    return error(404, f"models/{name} is not found; this server has {known}", "NOT_FOUND")
-
-
-async def _list(_: Request) -> Response:
-    return JSONResponse({"models": [_record(profile) for profile in profiles.PROFILES.values()]})
-
-
-async def _get(request: Request) -> Response:
-    name = request.path_params["model"]
-    profile, alias = profiles.find(name), profiles.alias(name)
-    if profile is None:
-        return not_found(name)
-    return JSONResponse(_record(profile, f" Stands in for {name}: {alias.why}." if alias else ""))
+def _named(name: str, profile: str) -> Profile:
+    """A profile by a name of the owner's."""
+    return replace(profiles.PROFILES[profile], id=name, display_name=name, status="stable", successor="")
 
 
 def _record(profile: Profile, remark: str = "") -> dict[str, object]:

@@ -139,7 +139,7 @@ class Server:
             announcer=self._engines.announcer,
         )
         self._memory.attend(lambda: self._switchboard.calls, clock)
-        app = App(self.config, self._switchboard, self._memory.grants)
+        app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes)
         for each, tls in zip(sockets, (None, self.tls), strict=False):
             await self._serve(app, each, tls)
 
