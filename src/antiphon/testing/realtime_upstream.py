@@ -218,6 +218,11 @@ class ScriptedRealtime:
         """All sound received, in order."""
         return b"".join(pybase64.b64decode(each["audio"]) for each in self.events("input_audio_buffer.append"))
 
+    async def hang_up(self, code: int, reason: str = "") -> None:
+        """Close every connection."""
+        for session in tuple(self._open):
+            await session.close(code, reason)
+
     def _admit(self, socket: ServerConnection, request: Any) -> Any:
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
         sent = headers.get("api-key") or headers.get("authorization", "").removeprefix("Bearer ")
@@ -297,6 +302,10 @@ class _Session:
         """End whatever is under way."""
         if self._answering is not None:
             self._answering.cancel()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the connection."""
+        await self._socket.close(code, reason)
 
     async def _take(self, event: dict[str, Any]) -> None:
         match event["type"]:
@@ -512,7 +521,7 @@ class _Session:
             case Event(event):
                 await self._send(event)
             case Close(code, reason):
-                await self._socket.close(code, reason)
+                await self.close(code, reason)
             case Cut():
                 self._socket.transport.abort()
                 raise asyncio.CancelledError

@@ -453,10 +453,29 @@ async def test_words_have_a_place_in_the_sound() -> None:
     words = "One two three four five six seven eight nine ten."
     async with converse(Answer(Say(2.0, words))) as talk:
         await talk.turn()
+        # Half of it came before the sound and the rest after.
         first, last = talk.all(OutputTranscript)
         assert first.offset == 0.0
-        # Half of it came before the sound and the rest after: no sooner than either allows.
-        assert last.offset == pytest.approx(2.0)
+        assert last.offset == pytest.approx(24 / 15)
+        assert talk.events.index(talk.all(Speech)[0]) < talk.events.index(first)
+
+
+async def test_words_that_come_too_fast_for_the_sound_begin_before_its_end() -> None:
+    async with converse(Answer(Say(0.4, 20 * "word "))) as talk:
+        await talk.turn()
+        assert talk.said == 20 * "word "
+        assert all(event.offset < 0.4 for event in talk.all(OutputTranscript))
+
+
+async def test_words_that_were_not_spoken_yet_are_not_told_of_an_interrupted_answer() -> None:
+    answers = Answer(Say(0.2, "Well then."), Pause(0.01), Say(0.2, 40 * "never "), Pause(5)), Answer(Say(0.2))
+    async with converse(*answers) as talk:
+        talk.ask()
+        await talk.until(Speech, 2)
+        talk.speak(quiet=0)
+        await talk.until(Interrupted)
+        # Half of the second came before its sound, and is one piece; the other half would begin after it.
+        assert talk.said == "Well then." + 20 * "never "
 
 
 async def test_words_that_come_whole_are_spread_over_the_sound() -> None:

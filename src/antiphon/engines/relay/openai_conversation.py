@@ -30,6 +30,7 @@ from antiphon.engines.relay.openai_link import Link, Place
 from antiphon.engines.relay.openai_reading import Reader
 from antiphon.engines.relay.openai_session import changes, session, silence_ms
 from antiphon.live.events import (
+    OUTPUT_RATE,
     ActivityEnd,
     ActivityEnded,
     ActivityStart,
@@ -41,12 +42,14 @@ from antiphon.live.events import (
     Interrupt,
     Lost,
     ModelEvent,
+    Speech,
     StreamEnd,
     ToolResults,
     Update,
     UserEvent,
 )
 from antiphon.live.history import FunctionResult, History, Turn
+from antiphon.live.playback import PlaybackClock
 from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 from antiphon.live.tokens import UpstreamUsage
@@ -80,6 +83,7 @@ SETTLE_SECONDS = 1.5
 CUT_SECONDS = 0.03
 """How long an answer waits for the word of the session how much was heard of the one before, which may be nothing."""
 
+_BYTES_PER_SECOND = 2 * OUTPUT_RATE
 INVALID = 1007
 _OWNERS_FAULT = (AuthenticationFailed, QuotaExceeded, NotFound)
 _IGNORED = ("truncate", "cancel", "commit", "picture")
@@ -128,6 +132,7 @@ class OpenAIRealtimeConversation:
         self._missed = False
         self._cancelled_at: float | None = None
         self._expires_at: float | None = None
+        self._playback = PlaybackClock()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         payer = config.payer
@@ -521,6 +526,9 @@ class OpenAIRealtimeConversation:
     def _emit(self, events: Sequence[ModelEvent]) -> None:
         if self._lost or self._over or not events:
             return
+        for event in events:
+            if type(event) is Speech:
+                self._playback.send(len(event.pcm) / _BYTES_PER_SECOND, self._loop.time())
         self._events.extend(events)
         self._wake()
         if len(self._events) > MAX_WAITING and not self._paused:
@@ -600,8 +608,14 @@ class OpenAIRealtimeConversation:
         leave_at = self._leave_at
         if leave_at is None or self._lost or self._over or self._loop.time() < leave_at:
             return
-        if self.reader.quiet and not self._owed and not self._asked and not self._marked:
+        if self._quiet:
             self._lose(SessionExpired(f"{self._place.host}: the session is about to reach its longest duration"))
+
+    @property
+    def _quiet(self) -> bool:
+        """Whether nobody says or waits for anything, as far as is known here."""
+        waits = self._owed or self._asked or self._marked
+        return self.reader.quiet and not waits and self._loop.time() >= self._playback.ends
 
     @property
     def _stalls_at(self) -> float | None:
@@ -620,7 +634,8 @@ class OpenAIRealtimeConversation:
     def _arm(self) -> None:
         """Wake when something is due. A timer that fires too early is set again then."""
         now = self._loop.time()
-        leave_at = self._leave_at if self._leave_at is not None and self._leave_at > now else None
+        leave_at = None if self._leave_at is None else max(self._leave_at, self._playback.ends)
+        leave_at = leave_at if leave_at is not None and leave_at > now else None
         times = (self._stalls_at, leave_at, self._ask_at, self._cancel_ends)
         due = min((each for each in times if each is not None), default=None)
         if due is None or self._over or self._lost or (self._timer is not None and self._timer_due <= due):

@@ -6,8 +6,9 @@
 3. A generation is interrupted when the user begins to speak, even if all of it was made: it may still be heard. Only
    the session knows; it says so with what was heard, and the upstream is told by :meth:`Reader.cuts`.
 4. After that, nothing of the response under way is passed on, whatever still comes.
-5. Words have no place in the sound. They run ahead of it as a rule, so a word is taken to begin no sooner than the
-   sound that came before it, nor than :data:`CHARACTERS_PER_SECOND` allow.
+5. Words have no place in the sound, and run ahead of it as a rule. They are taken to be spoken at
+   :data:`CHARACTERS_PER_SECOND`, and told with the sound that they are taken to begin in; what is left when the sound
+   ends belongs to its end.
 """
 
 import json
@@ -15,6 +16,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
 import pybase64
 from msgspec import Struct
 
@@ -43,7 +45,10 @@ from antiphon.wire.openai import realtime as wire
 log = logging.getLogger("antiphon.relay")
 
 CHARACTERS_PER_SECOND = 15.0
-"""How fast a model speaks at most, about: 150 words a minute of six characters."""
+"""How fast a model speaks: 150 words a minute of six characters."""
+
+_NOTCH = 0.001
+"""Seconds before the end of the sound where words begin that would begin after it."""
 
 REMEMBERED = 64
 """Responses that are over, whose late events are dropped."""
@@ -61,13 +66,17 @@ class Cut(Struct, frozen=True):
 
 
 class _Spoken(Struct):
-    """A spoken item and where its sound lies in the generation's, in seconds; how many characters of it are known."""
+    """A spoken item and where its sound lies in the generation's, in seconds.
+
+    ``characters`` of it are known; those that the sound did not come to yet wait, each with where it is to begin.
+    """
 
     item_id: str
     content_index: int
     begins: float
     ends: float
     characters: int = 0
+    waiting: deque[tuple[float, str]] = msgspec.field(default_factory=deque)
 
 
 class Active(Struct):
@@ -112,6 +121,8 @@ class Reader:
         self._resampler = Resampler(rate, OUTPUT_RATE, "HQ")
         self._odd = b""
         self._open = self._cut = False
+        # What an upstream before this one said may still be heard.
+        self._inherited = number > 0
         self._spoken: list[_Spoken] = []
         self._interrupted: tuple[int, list[_Spoken]] = (0, [])
         self._over: deque[str] = deque(maxlen=REMEMBERED)
@@ -159,7 +170,7 @@ class Reader:
         """The user interrupts: end the present generation, and drop whatever of it still comes."""
         if self.active is not None:
             self.active.dead = True
-        if self._cut or not (self._open or self._spoken):
+        if self._cut or not (self._open or self._spoken or self._inherited):
             return []
         self._open, self._cut = False, True
         self._interrupted = (self.number, self._spoken)
@@ -250,7 +261,7 @@ class Reader:
             yield GenerationComplete(self.number)
         self.number += 1
         self.seconds, self._spoken, self._pause = 0.0, [], False
-        self._open, self._cut = True, False
+        self._open, self._cut, self._inherited = True, False, False
         yield GenerationStarted(self.number)
 
     def _response_done(self, event: wire.ResponseDone) -> Iterator[ModelEvent]:
@@ -277,6 +288,7 @@ class Reader:
         elif status == "cancelled":
             yield from self.interrupt()
         else:
+            yield from self._last_words()
             yield from self._complete(active, response)
 
     def _complete(self, active: Active, response: wire.Response) -> Iterator[ModelEvent]:
@@ -318,11 +330,13 @@ class Reader:
         if not pcm:
             return
         seconds = len(pcm) / _BYTES_PER_SECOND
-        spoken = self._spoken_item(event.item_id or "", event.content_index or 0)
+        yield from self._spoken_item(event.item_id or "", event.content_index or 0)
+        spoken = self._spoken[-1]
         self.seconds += seconds
         spoken.ends = self.seconds
         self.bill.made(seconds=seconds)
         yield Speech(self.number, pcm)
+        yield from self._told(spoken)
 
     def _decoded(self, delta: str) -> bytes:
         try:
@@ -333,10 +347,24 @@ class Reader:
         self._odd = pcm[len(pcm) & ~1 :]
         return self._resampler.feed(pcm[: len(pcm) & ~1])
 
-    def _spoken_item(self, item_id: str, content_index: int = 0) -> _Spoken:
+    def _spoken_item(self, item_id: str, content_index: int = 0) -> Iterator[ModelEvent]:
+        """Let the last of ``_spoken`` be this item."""
         if not self._spoken or self._spoken[-1].item_id != item_id:
+            yield from self._last_words()
             self._spoken.append(_Spoken(item_id, content_index, self.seconds, self.seconds))
-        return self._spoken[-1]
+
+    def _last_words(self) -> Iterator[ModelEvent]:
+        """The words of which no sound is left to come."""
+        if self._spoken:
+            yield from self._told(self._spoken[-1], whole=True)
+
+    def _told(self, spoken: _Spoken, *, whole: bool = False) -> Iterator[ModelEvent]:
+        """The words that the sound came to."""
+        waiting = spoken.waiting
+        while waiting and (whole or waiting[0][0] < spoken.ends):
+            offset, text = waiting.popleft()
+            latest = max(spoken.begins, spoken.ends - _NOTCH)
+            yield OutputTranscript(self.number, text, min(offset, latest))
 
     def _words(self, event: wire.AudioTranscriptDelta) -> Iterator[ModelEvent]:
         yield from self._current(event.response_id)
@@ -344,11 +372,12 @@ class Reader:
         if active is None or not event.delta:
             return
         active.written.add(event.item_id or "")
-        spoken = self._spoken_item(event.item_id or "")
-        offset = max(spoken.ends, spoken.begins + spoken.characters / CHARACTERS_PER_SECOND)
+        yield from self._spoken_item(event.item_id or "")
+        spoken = self._spoken[-1]
+        spoken.waiting.append((spoken.begins + spoken.characters / CHARACTERS_PER_SECOND, event.delta))
         spoken.characters += len(event.delta)
         self.bill.made(characters=len(event.delta))
-        yield OutputTranscript(self.number, event.delta, offset)
+        yield from self._told(spoken)
 
     def _all_words(self, event: wire.AudioTranscriptDone) -> Iterator[ModelEvent]:
         """The words of an item, for servers that tell them only in one piece: spread over its sound."""
@@ -356,18 +385,16 @@ class Reader:
         if active is None or not text or (event.item_id or "") in active.written:
             return
         active.written.add(event.item_id or "")
-        spoken = self._spoken_item(event.item_id or "")
-        spoken.characters += len(text)
+        yield from self._spoken_item(event.item_id or "")
+        spoken = self._spoken[-1]
         self.bill.made(characters=len(text))
-        lasts = spoken.ends - spoken.begins
-        at_least = len(text) / CHARACTERS_PER_SECOND
-        yield from self._spread(text, spoken.begins, lasts if lasts > at_least / 2 else at_least)
-
-    def _spread(self, text: str, begins: float, lasts: float) -> Iterator[ModelEvent]:
-        at = 0
+        # All of the sound may be there already, or none of it.
+        lasts, usual = spoken.ends - spoken.begins, len(text) / CHARACTERS_PER_SECOND
+        pace = len(text) / (lasts if lasts > usual / 2 else usual)
         for word in _with_spaces(text):
-            yield OutputTranscript(self.number, word, begins + lasts * at / len(text))
-            at += len(word)
+            spoken.waiting.append((spoken.begins + spoken.characters / pace, word))
+            spoken.characters += len(word)
+        yield from self._told(spoken)
 
     def _text(self, event: wire.TextDelta) -> Iterator[ModelEvent]:
         if self.setup.modality == "audio":
