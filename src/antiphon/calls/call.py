@@ -12,6 +12,7 @@ from antiphon.calls.clock import Clock, Timer
 from antiphon.calls.line import Announcer, Line
 from antiphon.calls.memory import Keeping, Memory
 from antiphon.calls.metering import Metering, Tab
+from antiphon.calls.observer import Ending, Observe, by_nobody
 from antiphon.calls.outbox import Hangup, Outbox
 from antiphon.calls.plan import Plan
 from antiphon.live.effects import (
@@ -29,6 +30,7 @@ from antiphon.live.effects import (
     Tell,
 )
 from antiphon.live.events import Failure, Interrupt, ModelEvent, Used
+from antiphon.live.generation import BYTES_PER_SECOND
 from antiphon.live.inputs import Begin, Evicted, Refused, Saved, Tick
 from antiphon.live.policy import Policy
 from antiphon.live.record import Record
@@ -72,7 +74,8 @@ class Call:
     from ``outbox``. Everything the call started has ended once :meth:`ended` returns.
 
     ``plans`` has the plan of the model that the setup names: which engines may answer. ``evict`` ends the other calls
-    that have the session of this one; ``marker`` is this call's alone; ``announcer`` says what no engine made.
+    that have the session of this one; ``marker`` is this call's alone; ``announcer`` says what no engine made;
+    ``observe`` makes who looks on.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Call:
         evict: Callable[["Call", str], None] = lambda call, session_id: None,
         marker: Marker | None = None,
         announcer: Announcer | None = None,
+        observe: Observe = by_nobody,
     ) -> None:
         self.caller = caller or Caller()
         self.outbox = Outbox()
@@ -97,7 +101,8 @@ class Call:
         self._clock = clock
         self._admission = admission
         self._keeping = Keeping(memory, self.caller.owner)
-        self._tab = Tab(metering, self.session, self.caller.owner, self.receive)
+        self._observer = observe(self.session, self.caller)
+        self._tab = Tab(metering, self.session, self.caller.owner, self.receive, self._observer)
         self._evict = evict
         self._marker = marker
         self._announcer = announcer
@@ -199,12 +204,14 @@ class Call:
             # Whatever is told when the engine is let go was spent all the same.
             self._spend(Spend(event.generation, event.upstream))
             return
+        now = self._clock.now()
         try:
-            effects = self.session.receive(event, self._clock.now(), frame)
+            effects = self.session.receive(event, now, frame)
         except Exception as error:
             log.exception("%s: the session failed on %s", self.id, type(event).__name__)
-            failure = Failure("internal error; the log of the server has it", detail=repr(error))
-            effects = self.session.receive(failure, self._clock.now())
+            event = Failure("internal error; the log of the server has it", detail=repr(error))
+            effects = self.session.receive(event, now)
+        self._observer.saw(event, effects, now)
         for effect in effects:
             self._perform[type(effect)](effect)
         self._arm()
@@ -263,12 +270,20 @@ class Call:
 
     async def _finish_keeping(self) -> None:
         """Let what is being kept be kept, and the record with it, but not forever."""
+        timeline = self._observer.finish(self._ending())
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await asyncio.gather(*self._saves)
-                await self._keeping.finish(self.id, self._record)
+                await self._keeping.finish(self.id, self._record, timeline)
         except TimeoutError:
             log.error("%s: its end could not be kept within %g s", self.id, LAST_WORDS_SECONDS)
+
+    def _ending(self) -> Ending:
+        unsent = self.outbox.dropped_bytes / BYTES_PER_SECOND
+        line = self._line
+        if line is None:
+            return Ending(self._record, unsent=unsent)
+        return Ending(self._record, line.told_gaps, line.decisions, line.dropped_seconds, unsent)
 
     def _close(self, effect: Close) -> None:
         if self._timer is not None:

@@ -22,8 +22,10 @@ class Grant(Struct, frozen=True):
 class Caller(Struct, frozen=True):
     """Whose call it is. ``owner`` names the key, never tells it; nothing crosses from one owner to another.
 
-    On a server without keys everybody is the same owner, "".
+    On a server without keys everybody is the same owner, "". ``traceparent`` is the place in a trace that the client's
+    request came with (W3C Trace Context), empty for none.
     """
 
     owner: str = ""
     grant: Grant | None = None
+    traceparent: str = ""

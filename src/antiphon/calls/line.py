@@ -7,9 +7,9 @@ engine before heard their last word is told again, and what comes while no engin
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from antiphon.calls.clock import Clock
 from antiphon.calls.hearing_again import speech_begins
 from antiphon.calls.plan import Placement, Plan
 from antiphon.engines.base import Conversation, EngineUnavailable
+from antiphon.live import timeline
 from antiphon.live.effects import Announce, Open
 from antiphon.live.events import (
     ActivityEnd,
@@ -92,6 +93,8 @@ class Line:
         name: Callable[[], str] = lambda: "",
     ) -> None:
         self.gaps: list[Gap] = []
+        self.upstream_gaps: list[Gap] = []
+        """Times in which an engine was there, and its upstream was not."""
         self.dropped_seconds = 0.0
         """Sound of the user that no engine heard, because none came in time."""
         self._plan = plan
@@ -102,6 +105,7 @@ class Line:
         self._name = name
         self._placement: Placement | None = None
         self._conversation: Conversation | None = None
+        self._opened_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._pump: asyncio.Task[None] | None = None
         self._kept: list[tuple[float, UserEvent]] = []
@@ -110,6 +114,25 @@ class Line:
         self._lost_offset = 0.0
         self._lost_name = self._reason = ""
         self._over = False
+
+    @property
+    def told_gaps(self) -> list[timeline.Gap]:
+        """All gaps, as a timeline has them; they begin in seconds of the call's clock."""
+        kinds: tuple[tuple[Literal["engine", "upstream"], list[Gap]], ...]
+        kinds = (("engine", self.gaps), ("upstream", self.upstream_gaps))
+        return [
+            timeline.Gap(
+                at=gap.began, where=where, seconds=gap.seconds, reason=gap.reason, lost=gap.lost, next=gap.taken_over_by
+            )
+            for where, gaps in kinds
+            for gap in gaps
+        ]
+
+    @property
+    def decisions(self) -> Sequence[str]:
+        """What the plan of the call decided, where it tells."""
+        decisions: Sequence[str] = getattr(self._plan, "decisions", ())
+        return decisions
 
     # --- what the session wants -----------------------------------------------------------------------------
 
@@ -163,7 +186,7 @@ class Line:
         opened = await self._find(effect)
         if opened is None or self._over:
             return
-        self._conversation = opened
+        self._conversation, self._opened_at = opened, self._clock.now()
         self._receive(EngineOpened(self._engine.abilities))
         self._take_over(effect)
         await self._listen(opened)
@@ -229,6 +252,7 @@ class Line:
         try:
             async for event in conversation:
                 if conversation is not self._conversation:
+                    self._take_use(event)
                     return
                 if type(event) is Lost:
                     self._lose(event.reason, event.detail, retry=event.retry)
@@ -282,6 +306,12 @@ class Line:
             self.gaps.append(Gap(self._lost_at, seconds, self._reason, self._lost_name, taken_over_by))
             self._lost_at = None
 
+    def _note_upstream_gaps(self, conversation: Conversation, name: str) -> None:
+        """Engines that resume their upstream themselves say how long that took."""
+        for gap in getattr(conversation, "gaps", ()):
+            after = name if gap.resumed else ""
+            self.upstream_gaps.append(Gap(self._opened_at + gap.began, gap.seconds, gap.why, name, after))
+
     def _hang_up(self) -> None:
         placement, self._placement = self._placement, None
         if placement is not None:
@@ -292,6 +322,7 @@ class Line:
         if conversation is None:
             placement.release()
             return
+        self._note_upstream_gaps(conversation, placement.name)
         task = self._start(self._close(conversation, placement))
         task.set_name(_CLOSING)
 
@@ -312,9 +343,13 @@ class Line:
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_SECONDS):
                 async for event in conversation:
-                    for each in event.events if isinstance(event, Relayed) else (event,):
-                        if isinstance(each, Used):
-                            self._receive(each)
+                    self._take_use(event)
+
+    def _take_use(self, event: ModelEvent) -> None:
+        """Of a conversation that is over, only what it used is of any consequence."""
+        for each in event.events if isinstance(event, Relayed) else (event,):
+            if isinstance(each, Used):
+                self._receive(each)
 
     async def _say(self, effect: Announce) -> None:
         with suppress(EngineUnavailable):

@@ -11,6 +11,7 @@ from antiphon.calls.periodic import Periodic
 from antiphon.calls.presence import Presence, Present
 from antiphon.live.record import Record
 from antiphon.live.snapshot import Snapshot
+from antiphon.live.timeline import Timeline
 from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.grants import Grants
 from antiphon.store.records import Records
@@ -116,7 +117,7 @@ class Keeping:
         self.epoch = epoch
         return handle
 
-    async def finish(self, session_id: str, record: Record | None) -> None:
+    async def finish(self, session_id: str, record: Record | None, timeline: Timeline | None = None) -> None:
         """The call is over: its handles stay good for a while from now."""
         if self._memory is None:
             return
@@ -124,6 +125,6 @@ class Keeping:
             if self.epoch:
                 await self._memory.resumptions.touch(session_id)
             if record is not None:
-                await self._memory.records.add(record, self._owner)
+                await self._memory.records.add(record, self._owner, timeline)
         except Exception as error:
             log.error("%s: its end cannot be kept: %s", session_id, error, exc_info=error)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from antiphon.calls.clock import Clock, Timer
+from antiphon.calls.observer import NOBODY, Observer
 from antiphon.calls.periodic import Periodic
 from antiphon.calls.spool import Spool
 from antiphon.live.effects import Charge, Spend
@@ -151,16 +152,23 @@ class _Priced(Struct, frozen=True):
 class Tab:
     """What one call uses, from its setup to its end. Without a ``metering`` it counts nothing.
 
-    ``dismiss`` ends the session in order; it is called once, when a budget is used up.
+    ``dismiss`` ends the session in order; it is called once, when a budget is used up. ``observer`` is told what
+    things cost.
     """
 
     def __init__(
-        self, metering: Metering | None, session: Session, owner: str, dismiss: Callable[[Dismiss], None]
+        self,
+        metering: Metering | None,
+        session: Session,
+        owner: str,
+        dismiss: Callable[[Dismiss], None],
+        observer: Observer = NOBODY,
     ) -> None:
         self._metering = metering
         self._session = session
         self._owner = owner
         self._dismiss = dismiss
+        self._observer = observer
         # Of its own: a session that goes on from an earlier handle counts generations that were charged already.
         self._call = secrets.token_hex(8)
         self._model = ""
@@ -314,6 +322,7 @@ class Tab:
 
     def _settle(self, metering: Metering, entries: list[Entry], settled: Cost) -> None:
         metering.spool.put(entries)
+        self._observer.priced(entries)
         if not self._ended:
             self._heed(metering, settled, None)
 
@@ -324,6 +333,7 @@ class Tab:
             return
         self._state = verdict.state
         log.warning("%s: %s", self._session.id, verdict.reason)
+        self._observer.warned(verdict.reason)
         if verdict.state == "spent":
             # After the other effects of the same event.
             asyncio.get_running_loop().call_soon(self._dismiss, self._dismissal(metering, verdict))

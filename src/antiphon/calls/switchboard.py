@@ -12,6 +12,7 @@ from antiphon.calls.clock import Clock
 from antiphon.calls.line import Announcer
 from antiphon.calls.memory import Memory
 from antiphon.calls.metering import Metering
+from antiphon.calls.observer import Observe, by_nobody
 from antiphon.calls.plan import Plan
 from antiphon.live.inputs import Drain, Evicted
 from antiphon.live.policy import Policy
@@ -24,7 +25,7 @@ class Switchboard:
     """All calls of the process. Which engines may answer one, ``plans`` says by the name of its model.
 
     Calls look up at ``admission`` what setups refer to and leave in ``memory`` what outlives them; ``metering`` keeps
-    account of what they cost, and each has a marker of its own from ``make_marker``.
+    account of what they cost, and each has a marker of its own from ``make_marker`` and an observer from ``observe``.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Switchboard:
         metering: Metering | None = None,
         make_marker: Callable[[], Marker] | None = None,
         announcer: Announcer | None = None,
+        observe: Observe = by_nobody,
     ) -> None:
         self._plans = plans
         self._policy = policy
@@ -49,6 +51,7 @@ class Switchboard:
         self._metering = metering
         self._make_marker = make_marker
         self._announcer = announcer
+        self._observe = observe
         self._draining = False
         # Not by session: that is another one, once a call goes on with it, and two calls may have it for a moment.
         self._calls: set[Call] = set()
@@ -91,6 +94,7 @@ class Switchboard:
             evict=self._evict,
             marker=self._make_marker() if self._make_marker else None,
             announcer=self._announcer,
+            observe=self._observe,
         )
         self._calls.add(call)
         self._empty.clear()

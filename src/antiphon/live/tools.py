@@ -1,5 +1,6 @@
 """Every function call of a session, from the call to its one end: answered, cancelled or expired."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import count
@@ -34,6 +35,7 @@ class ToolLedger:
     def __init__(self) -> None:
         self._pending: dict[str, PendingCall] = {}
         self._ended: dict[str, Outcome] = {}
+        self._latest: deque[str] = deque(maxlen=MAX_ENDED)
         self.made = 0
 
     def __len__(self) -> int:
@@ -62,6 +64,7 @@ class ToolLedger:
     def add(self, call: FunctionCall, *, blocking: bool, deadline: float) -> None:
         """A call was made."""
         self._pending[call.id] = PendingCall(call, blocking, deadline)
+        self._latest.append(call.id)
         self.made += 1
 
     def find(self, call_id: str, name: str) -> PendingCall | None:
@@ -70,6 +73,14 @@ class ToolLedger:
             return self._pending.get(call_id)
         named = [pending for pending in self._pending.values() if pending.call.name == name]
         return named[0] if len(named) == 1 else None
+
+    def latest(self, count: int) -> list[str]:
+        """The ids of the last ``count`` calls that were made, in order; of :data:`MAX_ENDED` at most."""
+        return list(self._latest)[-count:] if count else []
+
+    def outcome(self, call_id: str) -> Outcome | None:
+        """How a call ended; None while it waits, and once that was forgotten."""
+        return self._ended.get(call_id)
 
     def end(self, call_id: str, outcome: Outcome) -> PendingCall:
         """The call has ended."""

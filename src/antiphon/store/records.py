@@ -8,23 +8,29 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Row, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from antiphon.live.record import Record
+from antiphon.live.timeline import Timeline
 from antiphon.store.database import Database
-from antiphon.store.tables import sessions
+from antiphon.store.tables import resumable, sessions, timelines
 
 log = logging.getLogger("antiphon.store")
 
 _decode = msgspec.json.Decoder(Record).decode
+_decode_timeline = msgspec.json.Decoder(Timeline).decode
 
 
 class Entry(Struct, frozen=True):
-    """One connection of one session. ``began`` is in seconds of the Unix epoch, ``owner`` the name of its key."""
+    """One connection of one session. ``began`` is in seconds of the Unix epoch, ``owner`` the name of its key.
+
+    ``timeline`` is None in lists, and where none was kept.
+    """
 
     began: float
     owner: str
     record: Record
+    timeline: Timeline | None = None
 
 
 class Records:
@@ -38,8 +44,8 @@ class Records:
         self._ttl = ttl
         self._now = now
 
-    async def add(self, record: Record, owner: str) -> None:
-        """Keep the record of a session that ended now.
+    async def add(self, record: Record, owner: str, timeline: Timeline | None = None) -> None:
+        """Keep the record of a session that ended now, and what happened in it.
 
         Raises:
             StoreError: the database failed.
@@ -50,7 +56,14 @@ class Records:
             "began": self._now() - record.seconds,
             "record": msgspec.json.encode(record),
         }
-        await self._database.run(lambda connection: connection.execute(insert(sessions).values(row)))
+        told = None if timeline is None else msgspec.json.encode(timeline)
+
+        def work(connection: Connection) -> None:
+            (number,) = connection.execute(insert(sessions).values(row)).inserted_primary_key or (0,)
+            if told is not None:
+                connection.execute(insert(timelines).values(session=number, timeline=told))
+
+        await self._database.run(work)
 
     async def latest(self, limit: int) -> list[Entry]:
         """The ``limit`` newest, the newest first.
@@ -61,12 +74,28 @@ class Records:
         return await self._read(select(sessions).order_by(sessions.c.number.desc()).limit(limit))
 
     async def of(self, session_id: str) -> list[Entry]:
-        """One session: an entry for each connection it had, in order.
+        """One session with its timelines: an entry for each connection it had, in order.
 
         Raises:
             StoreError: the database failed.
         """
-        return await self._read(select(sessions).where(sessions.c.id == session_id).order_by(sessions.c.number))
+        whole = select(sessions, timelines.c.timeline).outerjoin(timelines, timelines.c.session == sessions.c.number)
+        return await self._read(whole.where(sessions.c.id == session_id).order_by(sessions.c.number))
+
+    async def delete(self, session_id: str) -> int:
+        """Delete everything of a session but what it cost: records, timelines, what its handles stand for.
+
+        Returns how many connections it had.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        def work(connection: Connection) -> int:
+            connection.execute(delete(resumable).where(resumable.c.session_id == session_id))
+            return connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount
+
+        return await self._database.run(work)
 
     async def expire(self) -> int:
         """Delete what is too old; how many there were.
@@ -84,7 +113,17 @@ class Records:
 
 def _entry(row: Row[Any]) -> Entry | None:
     try:
-        return Entry(row.began, row.owner, _decode(row.record))
+        record = _decode(row.record)
     except msgspec.MsgspecError as error:
         log.warning("the record of session %s cannot be read: %s", row.id, error)
+        return None
+    return Entry(row.began, row.owner, record, _timeline(row))
+
+
+def _timeline(row: Row[Any]) -> Timeline | None:
+    told = getattr(row, "timeline", None)
+    try:
+        return _decode_timeline(told) if told else None
+    except msgspec.MsgspecError as error:
+        log.warning("the timeline of session %s cannot be read: %s", row.id, error)
         return None

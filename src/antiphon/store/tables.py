@@ -60,6 +60,14 @@ sessions = Table(
     Column("record", LargeBinary, nullable=False),
 )
 
+timelines = Table(
+    "timelines",
+    metadata,
+    Column("session", ForeignKey("sessions.number", ondelete="CASCADE"), primary_key=True),
+    Column("timeline", LargeBinary, nullable=False),
+)
+"""Apart from the records, which are listed by the score."""
+
 charges = Table(
     "charges",
     metadata,

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -71,6 +72,12 @@ class GatedConversation:
         self._holds_silence = config.silence
         self._answered = True
         self._now = asyncio.get_running_loop().time
+
+    @property
+    def gaps(self) -> Sequence[Any]:
+        """Times without an upstream, where the conversation tells them."""
+        gaps: Sequence[Any] = getattr(self._conversation, "gaps", ())
+        return gaps
 
     def send(self, event: UserEvent) -> None:
         """Take what the user does, and pass on what may pass."""
