@@ -44,7 +44,7 @@ def _parts(settings: Any) -> list[tuple[str, str]]:
 
 
 def _realtime(config: OpenAIRealtimeConfig) -> list[tuple[str, str]]:
-    written = config.transcription_price_model or config.transcription
+    written = config.transcription_price_model or config.scribe
     parts = [(config.payer, config.price_model or config.model)]
     return [*parts, (config.payer, written)] if written else parts
 

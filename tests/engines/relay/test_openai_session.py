@@ -94,6 +94,25 @@ def test_turns_by_what_was_said() -> None:
     assert detection["eagerness"] == "low"
 
 
+def test_who_writes_down_what_the_user_says() -> None:
+    def asked(**settings: Any) -> object:
+        return session(replace(CONFIG, **settings), FULL)["audio"]["input"].get("transcription")
+
+    assert asked() == {"model": "gpt-4o-mini-transcribe", "language": "de"}
+    assert asked(transcription="whisper-1", language="fr") == {"model": "whisper-1", "language": "fr"}
+    # A server of one's own knows best, and breaks over models that it does not have.
+    assert asked(url="http://127.0.0.1:1", server="localai") is None
+    assert asked(url="http://127.0.0.1:1", transcription="x") == {"model": "x", "language": "de"}
+
+
+def test_what_a_server_would_refuse_is_not_sent() -> None:
+    spelled = session(replace(CONFIG, server="speaches", url="http://127.0.0.1:1"), FULL)
+    assert not {"input_audio_format", "output_audio_format", "input_audio_transcription", "voice"} & spelled.keys()
+    assert "prefix_padding_ms" not in spelled["turn_detection"]
+    shows = {server: replace(CONFIG, server=server).shows for server in DIALECTS}
+    assert [server for server, shown in shows.items() if shown] == ["openai", "localai"]
+
+
 def test_thinking_and_no_transcripts() -> None:
     spelled = session(replace(CONFIG, thinks=True, transcription=""), FULL)
     assert spelled["reasoning"] == {"effort": "low"}

@@ -37,7 +37,7 @@ class OpenAIRealtimeRelay:
         self._ears: Ears | None = None
         self.abilities = Abilities(
             config.name,
-            images=config.sees,
+            images=config.shows,
             tools=config.speaks.calls,
             thinks=config.thinks,
             takes_turns=True,

@@ -8,6 +8,8 @@ from yarl import URL
 from antiphon.engines.cascade.endpoints import payee
 from antiphon.providers.openai_realtime import OPENAI_URL, is_azure
 
+TRANSCRIBER: Final = "gpt-4o-mini-transcribe"
+
 Server = Literal["openai", "openai-beta", "speech-to-speech", "speaches", "localai", "vllm-omni"]
 
 
@@ -22,6 +24,8 @@ class Dialect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stops its answer by itself when the user speaks. ``transcribes``: it writes down what the user says. ``truncates``:
     it can be told how much of an answer was heard. ``cancels``: an answer can be stopped. ``calls``: it calls
     functions.
+
+    ``pictures``: it takes pictures. ``pads``: it takes a prefix padding for its detection.
 
     ``items``: it takes a history, with answers of the model's, as items; where it does not, the history is told in the
     instruction. ``acknowledges``: items may have ids of the client's choosing, and it says when one was added.
@@ -41,6 +45,8 @@ class Dialect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     truncates: bool = True
     cancels: bool = True
     calls: bool = True
+    pictures: bool = True
+    pads: bool = True
     items: bool = True
     acknowledges: bool = True
     names: dict[str, str] = {}
@@ -48,11 +54,12 @@ class Dialect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 DIALECTS: Final[dict[Server, Dialect]] = {
     "openai": Dialect(),
-    "openai-beta": Dialect(beta=True),
+    "openai-beta": Dialect(beta=True, pictures=False),
     # Its README: takes only user's text and function results as items, answers neither truncate nor session.update.
-    "speech-to-speech": Dialect(confirms=False, truncates=False, items=False, acknowledges=False),
-    # Its documentation and source: the beta's events, cancel and nothing else to interrupt with.
-    "speaches": Dialect(beta=True, interrupts=False, truncates=False, items=False, acknowledges=False),
+    "speech-to-speech": Dialect(confirms=False, truncates=False, pictures=False, items=False, acknowledges=False),
+    # Its source: refuses formats and padding, and is slow to stop by itself (400 ms).
+    "speaches": Dialect(beta=True, formats=False, interrupts=False, pictures=False, pads=False),
+    # Its source: drops an answer that was interrupted from its history, all of it.
     "localai": Dialect(truncates=False),
     # vllm-project/vllm-omni#5558: 16 kHz in, no detection of turns, no transcripts, no cancel, no functions.
     "vllm-omni": Dialect(
@@ -64,6 +71,7 @@ DIALECTS: Final[dict[Server, Dialect]] = {
         truncates=False,
         cancels=False,
         calls=False,
+        pictures=False,
         items=False,
         acknowledges=False,
     ),
@@ -85,17 +93,18 @@ class OpenAIRealtimeConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``voice`` goes before the client's, ``voices`` says how voices that clients name are called here; by default those
     of the Gemini API go to the service's by gender. ``transcription`` is the model that writes down what the user says,
-    even where the client does not ask: the history, and an engine that takes the call over, need the words; empty for
-    none. ``language`` (ISO 639-1) goes before the client's.
+    even where the client does not ask: the history, and an engine that takes the call over, need the words. Unset, it
+    is :data:`TRANSCRIBER` at OpenAI's and Azure's and left to any other server; empty is none. ``language`` (ISO 639-1)
+    goes before the client's.
 
     ``threshold`` and ``low_threshold`` are the activation thresholds of the upstream's detection for high and low start
     sensitivity, None leaves its own; ``silence_ms`` and ``low_silence_ms`` the silence that ends a turn for high and
     low end sensitivity, where the client names no silence. ``semantic``: the upstream decides by what was said, not by
     silence (``semantic_vad``).
 
-    ``sees``: the model looks at pictures; at most one frame of video per ``frame_seconds`` is passed on, while the user
-    speaks or just before. ``thinks``: it takes a thinking level. ``session`` is laid over the session that is sent,
-    member by member.
+    ``sees``: the model looks at pictures, where its server takes them; at most one frame of video per
+    ``frame_seconds`` is passed on, while the user speaks or just before. ``thinks``: it takes a thinking level.
+    ``session`` is laid over the session that is sent, member by member.
 
     Seconds: ``dial_seconds`` to connect and set up; ``stall_seconds`` without an event while an answer is being made or
     was asked for, 0 for ever; ``session_seconds`` that the upstream lets a session last where it does not say, 0 for no
@@ -116,7 +125,7 @@ class OpenAIRealtimeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     voice: str = ""
     voices: dict[str, str] = {}
     language: str = ""
-    transcription: str = "gpt-4o-mini-transcribe"
+    transcription: str | UnsetType = UNSET
     transcription_price_model: str = ""
     threshold: float | None = None
     low_threshold: float = 0.7
@@ -146,6 +155,23 @@ class OpenAIRealtimeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     def speaks(self) -> Dialect:
         """What the upstream speaks."""
         return self.dialect or DIALECTS[self.server]
+
+    @property
+    def shows(self) -> bool:
+        """Whether pictures are passed on."""
+        return self.sees and self.speaks.pictures
+
+    @property
+    def hosted(self) -> bool:
+        """Whether OpenAI's own models answer."""
+        return self.payer in ("openai", "azure")
+
+    @property
+    def scribe(self) -> str:
+        """The model that is asked to write down what the user says; empty for none, or for that of the server."""
+        if self.transcription is not UNSET:
+            return str(self.transcription)
+        return TRANSCRIBER if self.hosted else ""
 
     @property
     def payer(self) -> str:

@@ -138,7 +138,7 @@ class OpenAIRealtimeConversation:
         payer = config.payer
         self._bill = Bill(
             UpstreamUsage(payer, config.price_model or config.model),
-            UpstreamUsage(payer, config.transcription_price_model or config.transcription),
+            UpstreamUsage(payer, config.transcription_price_model or config.scribe),
             speaks=setup.modality == "audio",
         )
         self.reader = Reader(
@@ -320,7 +320,7 @@ class OpenAIRealtimeConversation:
     # --- what the user shows and writes ---------------------------------------------------------------------
 
     def _show(self, picture: Image) -> None:
-        if not self._config.sees:
+        if not self._config.shows:
             return
         self._picture = picture
         if self._marked or self.reader.speaking:
@@ -357,7 +357,7 @@ class OpenAIRealtimeConversation:
             self._ask()
 
     def _item_frames(self, turns: History, kind: str) -> list[bytes]:
-        made = items(turns, self._dialect, sees=self._config.sees)
+        made = items(turns, self._dialect, sees=self._config.shows)
         return [self._item_frame(item, kind) for item in made]
 
     def _item_frame(self, item: wire.Item, kind: str) -> bytes:

@@ -60,7 +60,7 @@ def voice(config: OpenAIRealtimeConfig, setup: Setup) -> str:
     own = {name.casefold(): called for name, called in config.voices.items()}
     if (called := own.get(setup.voice.casefold())) is not None:
         return called
-    if config.payer not in ("openai", "azure"):
+    if not config.hosted:
         # Other servers have voices of their own.
         return config.voices.get("", "")
     if setup.voice.casefold() == "alloy":
@@ -122,7 +122,7 @@ def detection(config: OpenAIRealtimeConfig, setup: Setup) -> wire.TurnDetection 
     return wire.TurnDetection(
         type="server_vad",
         threshold=config.low_threshold if wanted.start_sensitivity == "low" else config.threshold,
-        prefix_padding_ms=wanted.prefix_padding_ms,
+        prefix_padding_ms=wanted.prefix_padding_ms if config.speaks.pads else None,
         silence_duration_ms=silence_ms(config, setup),
         create_response=True,
         interrupt_response=setup.interruptible,
@@ -137,10 +137,10 @@ def silence_ms(config: OpenAIRealtimeConfig, setup: Setup) -> int:
 
 
 def _transcription(config: OpenAIRealtimeConfig, setup: Setup) -> wire.Transcription | UnsetType:
-    if not config.transcription or not config.speaks.transcribes:
+    if not config.scribe or not config.speaks.transcribes:
         return UNSET
     language = config.language or setup.language.split("-")[0].lower()
-    return wire.Transcription(model=config.transcription, language=language)
+    return wire.Transcription(model=config.scribe, language=language)
 
 
 def _tools(config: OpenAIRealtimeConfig, setup: Setup) -> list[wire.Tool]:
