@@ -7,13 +7,26 @@ ARGS ?=
 # Processes that share the tests; tests/conftest.py says how, and how many "auto" is. 0: no process but pytest's own.
 WORKERS ?= auto
 
-.PHONY: serve test lint bench clean
+EXTRAS := .venv-extras
+EXTRAS_TESTS := tests/engines/cascade/recognisers tests/engines/cascade/voices tests/engines/cascade/test_models.py \
+	tests/engines/cascade/brain tests/engines/native
+
+# Only what the tests use, without optimisation: a third less time.
+LLAMA_BUILD := CMAKE_ARGS="-DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O1 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DLLAVA_BUILD=OFF \
+	-DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TOOLS=OFF \
+	-DGGML_OPENMP=OFF -DGGML_LLAMAFILE=OFF -DGGML_NATIVE=OFF"
+
+.PHONY: serve test test-extras lint bench clean
 
 serve: $(VENV)/.installed
 	$(BIN)/antiphon serve $(ARGS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+# What needs the heavy extras, in an environment of its own: some two gigabytes, and a compiler for llama-cpp-python.
+test-extras: $(EXTRAS)/.installed
+	ANTIPHON_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest -n $(WORKERS) --dist loadfile $(EXTRAS_TESTS) $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -36,5 +49,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
 
+$(EXTRAS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/python -m pip install --quiet --upgrade pip
+	$(EXTRAS)/bin/python -m pip install --quiet torch==2.13.0
+	$(LLAMA_BUILD) $(EXTRAS)/bin/python -m pip install --quiet --editable '.[kokoro,llama,moshi,omni,piper,sherpa,whisper]' onnx gguf
+	$(EXTRAS)/bin/python -m pip install --quiet --group dev
+	$(EXTRAS)/bin/python -m pip install --quiet --no-deps moshi==0.2.13
+	touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(EXTRAS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

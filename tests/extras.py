@@ -17,11 +17,14 @@ def missing(reason: str) -> NoReturn:
 
 
 def need(module: str) -> Any:
-    """The module ``module``; without it the test is skipped, or fails where nothing may be left out."""
+    """The module ``module``, of an extra; without it the test is skipped, or fails where the extras are tested."""
     try:
         return import_module(module)
     except ImportError as error:
-        missing(f"{module} is not installed: {error}")
+        reason = f"{module} is not installed: {error}"
+    if os.environ.get("ANTIPHON_TEST_EXTRAS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 async def until(condition: Callable[[], object]) -> None:

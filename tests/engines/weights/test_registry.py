@@ -73,7 +73,6 @@ def test_every_kind_and_engine_is_there() -> None:
         ("recogniser", "sherpa-onnx"),
         ("voice", "kokoro"),
         ("voice", "piper"),
-        ("turn", "smart-turn"),
         ("language model", "llama-cpp"),
         ("speech to speech", "moshi"),
     }

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-Kind = Literal["recogniser", "voice", "turn", "language model", "speech to speech", "other"]
+Kind = Literal["recogniser", "voice", "language model", "speech to speech", "other"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
