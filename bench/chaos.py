@@ -173,7 +173,7 @@ async def _run(upstream: script.ScriptedUpstream, folder: Path, count: int) -> T
     await database.open()
     ledger = Ledger(database)
     metering = Metering(ledger, Prices(), clock)
-    config = GeminiRelayConfig(model=MODEL, url=upstream.url, stall_seconds=0.5, resume_seconds=2.0)
+    config = GeminiRelayConfig(MODEL, upstream.url, provider="google", stall_seconds=0.5, resume_seconds=2.0)
     stations = [_station("hosted", relay(config), clock), _station("embedded", assemble(), clock)]
     for station in stations:
         await station.start()

@@ -1,10 +1,12 @@
 """Ends of connections, and how a conversation outlives them."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.engines.relay.talking import LOUD, SILENT, Talk, converse
 
+from antiphon.engines.relay.link import Link
 from antiphon.engines.relay.reading import State
 from antiphon.live.events import (
     Audio,
@@ -217,6 +219,30 @@ async def test_go_away_does_not_cut_an_answer() -> None:
     async with converse(answer, spoken("Three."), leave_seconds=0.25) as talk:
         await talk.turn()
         await later(talk)
+        await talk.turn()
+        assert talk.said == "One two.Three."
+        assert talk.all(Interrupted) == []
+        assert talk.conversation.gaps == []
+
+
+async def test_an_answer_that_begins_while_another_connection_is_made_is_not_cut(monkeypatch: Any) -> None:
+    ready, dial = asyncio.Event(), Link.open
+
+    async def slowly(link: Link, setup: bytes) -> None:
+        await dial(link, setup)
+        if b'"handle"' in setup:
+            await ready.wait()
+
+    monkeypatch.setattr(Link, "open", slowly)
+    answer = Answer(Say(0.2, "One"), Pause(0.1), Say(0.2, " two."), End())
+    async with converse(Answer(Say(0.2), End(), GoAway(0.1, closes=False)), answer, spoken("Three.")) as talk:
+        await talk.turn()
+        await talk.wait_for(lambda: len(talk.upstream.connections) == 2)
+        talk.ask()
+        await talk.until(RelayedSpeech, 2)
+        ready.set()
+        await talk.until(TurnComplete, 2)
+        await later(talk, 3)
         await talk.turn()
         assert talk.said == "One two.Three."
         assert talk.all(Interrupted) == []

@@ -48,7 +48,8 @@ class GeminiRelayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     Seconds: ``dial_seconds`` to connect and set up; ``stall_seconds`` without a frame while an answer is being made or
     owed, 0 for ever; ``resume_seconds`` to get a lost session back; ``buffer_seconds`` of sound kept meanwhile;
     ``replay_seconds`` of the user's turn kept, to be said again to an upstream that forgot it; ``leave_seconds`` before
-    the end that a ``goAway`` announces, to be gone at the latest. ``resume``: ask for handles at all.
+    the end that a ``goAway`` announces, to be gone at the latest (half of what is left, if that is less). ``resume``:
+    ask for handles at all.
     """
 
     model: str

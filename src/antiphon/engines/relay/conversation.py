@@ -403,7 +403,7 @@ class GeminiConversation:
 
     def _go_away(self, notice: server.GoAway) -> None:
         left = duration_seconds(notice.time_left) or 0.0
-        self._watch.leave_in(max(0.0, left - self._config.leave_seconds))
+        self._watch.leave_in(left - min(self._config.leave_seconds, left / 2))
         log.info("%s: goes away in %g s", self._line.host, left)
 
     @property
@@ -474,13 +474,19 @@ class GeminiConversation:
             log.info("%s: not beside the present connection: %s", self._line.host, error)
             self._leave()
             return
-        if self._link is not None and (handle != self._handle or not self._quiet) and not self._watch.late:
+        if self._link is not None and self._is_needed(handle):
             link.abort()
             return
         if self._link is not None:
             old, self._link = self._link, None
             self._start_closing(old)
         self._go_on_with(link)
+
+    def _is_needed(self, handle: str) -> bool:
+        """Whether more has happened on the present connection than a resumption with ``handle`` knows."""
+        if self._reader.state is State.MAKING:
+            return True
+        return not self._watch.late and (handle != self._handle or not self._quiet)
 
     def _leave(self) -> None:
         """Give the present connection up for another one."""
