@@ -78,7 +78,7 @@ class Watched:
 
     def finish(self, gaps: list[Gap] | None = None) -> Timeline:
         self.step(ClientLeft())
-        told = self.chronicle.finish(Ending(self.session.record(self.now), gaps or [], ("a was chosen",)))
+        told = self.chronicle.finish(Ending(self.session.record(self.now), gaps or [], [(50.0, "a was chosen")]))
         assert told is not None
         return told
 
@@ -163,7 +163,7 @@ class TestOneCall:
 
     def test_what_is_refused_before_the_setup_has_a_timeline_and_no_session(self) -> None:
         watched = Watched().step(Refused(Refusal("message", "is no JSON", "send JSON")))
-        assert [each.about for each in of(watched.finish(), Remark)] == ["refused", "close"]
+        assert [each.about for each in of(watched.finish(), Remark)] == ["refused", "close", "route"]
         assert watched.listener.told == []
 
     def test_it_is_bounded_and_counts_on(self) -> None:

@@ -95,6 +95,8 @@ class Line:
         self.gaps: list[Gap] = []
         self.upstream_gaps: list[Gap] = []
         """Times in which an engine was there, and its upstream was not."""
+        self.decisions: list[tuple[float, str]] = []
+        """What the plan of the call decided, where it tells, and when."""
         self.dropped_seconds = 0.0
         """Sound of the user that no engine heard, because none came in time."""
         self._plan = plan
@@ -127,12 +129,6 @@ class Line:
             for where, gaps in kinds
             for gap in gaps
         ]
-
-    @property
-    def decisions(self) -> Sequence[str]:
-        """What the plan of the call decided, where it tells."""
-        decisions: Sequence[str] = getattr(self._plan, "decisions", ())
-        return decisions
 
     # --- what the session wants -----------------------------------------------------------------------------
 
@@ -195,7 +191,7 @@ class Line:
         """A conversation with the first engine of the plan that begins one."""
         reason = self._reason
         while not self._overdue:
-            placement = self._placement or self._plan.choose()
+            placement = self._placement or self._choose()
             self._placement = None
             if placement is None:
                 break
@@ -280,6 +276,12 @@ class Line:
             return tuple(placed for each in event.events for placed in self._placed(each))
         return (event,)
 
+    def _choose(self) -> Placement | None:
+        placement = self._plan.choose()
+        told: Sequence[str] = getattr(self._plan, "decisions", ())
+        self.decisions += [(self._clock.now(), text) for text in told[len(self.decisions) :]]
+        return placement
+
     def _lose(self, reason: str, detail: str = "", *, retry: bool = True) -> None:
         """The conversation is gone: the next engine takes over, or the call ends."""
         if self._over or self._placement is None:
@@ -289,7 +291,7 @@ class Line:
         self._lost_name, self._reason = lost.name, reason
         self._lost_at, self._lost_offset = self._clock.now(), self._offset
         self._let_go(lost)
-        self._placement = self._plan.choose()
+        self._placement = self._choose()
         if self._placement is None:
             self._receive(Failure(reason, detail=detail))
             return

@@ -16,13 +16,13 @@ from antiphon.store.ledger import Entry
 class Ending(Struct, frozen=True):
     """What is known of a call only when all of it has ended.
 
-    ``gaps`` begin in seconds of the call's clock. ``decisions`` are those of the call's plan. ``unheard`` seconds of
-    the user's sound reached no engine, ``unsent`` seconds of speech did not reach the client.
+    ``gaps`` begin in seconds of the call's clock. ``decisions`` are those of the call's plan, with their time.
+    ``unheard`` seconds of the user's sound reached no engine, ``unsent`` seconds of speech did not reach the client.
     """
 
     record: Record | None
     gaps: Sequence[Gap] = ()
-    decisions: Sequence[str] = ()
+    decisions: Sequence[tuple[float, str]] = ()
     unheard: float = 0.0
     unsent: float = 0.0
 

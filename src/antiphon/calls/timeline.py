@@ -480,8 +480,8 @@ class Chronicle:
         for gap in ending.gaps:
             gap.at = max(0.0, gap.at - self._began)
             self._add(gap)
-        for decision in ending.decisions:
-            self._add(Remark(at=0.0, about="route", text=decision[:MAX_TEXT]))
+        for at, decision in ending.decisions:
+            self._add(Remark(at=max(0.0, at - self._began), about="route", text=decision[:MAX_TEXT]))
         timeline = self._tell(ending)
         if self._opened and ending.record is not None:
             for each in self._audience:
