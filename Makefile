@@ -22,7 +22,7 @@ serve: $(VENV)/.installed
 	$(BIN)/antiphon serve $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 # What needs the heavy extras, in an environment of its own: some two gigabytes, and a compiler for llama-cpp-python.
 test-extras: $(EXTRAS)/.installed

@@ -61,7 +61,6 @@ def column(table: dict[str, Any], name: str) -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.real_time
 class TestEveryBenchmark:
     def test_its_rows_fit_its_columns(self, tables: dict[str, dict[str, Any]]) -> None:
         for table in tables.values():

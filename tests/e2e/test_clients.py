@@ -8,7 +8,7 @@ import pytest
 
 Facts = dict[str, Any]
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_time]
+pytestmark = pytest.mark.slow
 
 ANSWER = ["audio", "said", "generation_complete", "turn_complete"]
 

@@ -37,7 +37,6 @@ async def speak(session: LiveConnection, pcm: bytes) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.real_time
 async def test_an_answer_goes_on_after_a_backchannel(antiphon_servers: Servers, okay: bytes) -> None:
     running = antiphon_servers.start(SCRIPT)
     setup = client.Setup(model="gemini-3.8-live", output_audio_transcription=client.AudioTranscriptionConfig())
