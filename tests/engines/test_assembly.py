@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.audio.frames import VadUnavailable
 from antiphon.engines.assembly import Assembly
 from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.bills import bills
@@ -12,6 +13,8 @@ from antiphon.engines.cascade.brain import BuiltinBrain, ScriptBrain
 from antiphon.engines.cascade.brain.language_model import LanguageModelBrain, LanguageModelConfig
 from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.engines.cascade.voices.config import VoiceConfig
+from antiphon.engines.gates import GateConfig, GatedEngine
+from antiphon.engines.gates import engine as gated
 from antiphon.engines.native.moshi.engine import MoshiEngine
 from antiphon.engines.native.omni.engine import HearingEngine
 from antiphon.engines.relay.gemini import GeminiRelay
@@ -105,6 +108,21 @@ def test_equal_parts_are_shared() -> None:
     assert first.activity._common is other.activity._common is embedded.activity._common
     assert other.voice._common is not first.voice._common
     assert other.recogniser._common is not first.recogniser._common
+
+
+def test_gates_stand_before_an_engine_that_has_them() -> None:
+    far = settings("gemini-live", model="m")
+    assert isinstance(Assembly().build(far, GateConfig(silence=True)), GatedEngine)
+    assert isinstance(Assembly().build(far, GateConfig(preroll=1)), GeminiRelay)
+
+
+def test_gates_without_a_detector_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        raise VadUnavailable("webrtcvad is missing; install it")
+
+    monkeypatch.setattr(gated, "WebRtcVad", fail)
+    with pytest.raises(EngineUnavailable, match="gates: webrtcvad is missing; install it"):
+        Assembly().build(settings("gemini-live", model="m"), GateConfig(video=True))
 
 
 @pytest.mark.parametrize(

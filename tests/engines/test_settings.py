@@ -7,6 +7,7 @@ import pytest
 from antiphon.engines.cascade.brain.language_model import LanguageModelConfig
 from antiphon.engines.cascade.recognisers.config import RecogniserConfig
 from antiphon.engines.cascade.voices.config import VoiceConfig
+from antiphon.engines.gates.config import GateConfig
 from antiphon.engines.native.config import MoshiConfig, OmniConfig, RemoteOmniConfig
 from antiphon.engines.relay.config import GeminiRelayConfig, Vertex
 from antiphon.engines.relay.openai_config import OpenAIRealtimeConfig
@@ -57,6 +58,7 @@ def test_a_table_is_an_engine(table: dict[str, Any], settings: Any) -> None:
     engines = read_engines({"mine": table})
     assert engines == {"mine": EngineConfig(table["kind"], settings)}
     assert read_engines({"mine": {**table, "optional": True}})["mine"].optional is True
+    assert read_engines({"mine": {**table, "gates": {"silence": True}}})["mine"].gates == GateConfig(silence=True)
 
 
 def test_every_kind_is_tried() -> None:
@@ -96,6 +98,8 @@ def test_every_kind_is_tried() -> None:
             "engines.a: script and language_model are both set; set one of them",
         ),
         ({"a": {"kind": "gemini-live"}}, "engines.a.model: is missing; set it"),
+        ({"a": {"kind": "cascade", "gates": {"silnce": 1}}}, "engines.a.gates.silnce: is no setting; did you mean sil"),
+        ({"a": {"kind": "cascade", "gates": True}}, "engines.a.gates: Expected object, got bool"),
         ({"a": {"kind": "gemini-live", "model": 5}}, "engines.a.model: Expected str, got int"),
         (
             {"a": {"kind": "gemini-live", "model": "m", "vertex": {"projct": "x"}}},

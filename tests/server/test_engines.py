@@ -62,7 +62,7 @@ async def house(
 ) -> House:
     puppets: dict[str, Any] = {"embedded": puppet}
 
-    def build(self: Assembly, settings: Any) -> Any:
+    def build(self: Assembly, settings: Any, gates: Any) -> Any:
         """A puppet for every model of an upstream: the same for the same one."""
         return puppets.setdefault(settings.model, make_puppet())
 
@@ -253,7 +253,7 @@ class TestReload:
     ) -> None:
         built: list[Any] = []
 
-        def build(self: Assembly, settings: Any) -> Any:
+        def build(self: Assembly, settings: Any, gates: Any) -> Any:
             assert isinstance(settings, EmbeddedConfig)
             built.append(settings)
             return make_puppet()

@@ -52,7 +52,7 @@ def check(config: Config) -> str:
     assembly = Assembly()
     for name, engine in _named(config).items():
         try:
-            assembly.build(engine.settings)
+            assembly.build(engine.settings, engine.gates)
         except EngineUnavailable as error:
             raise ConfigError(f"engines.{quoted(name)}: {error}" if name != EMBEDDED else str(error)) from error
     unused = [name for name in config.engines if not any(name in route.engines for route in config.routes.values())]
@@ -149,7 +149,8 @@ def _engine_settings(engine: EngineConfig) -> dict[str, Any]:
         settings = settings.model
     table = {**msgspec.to_builtins(settings), **msgspec.to_builtins(parts)}
     table.pop("engine", None)
-    return {"kind": engine.kind, "optional": engine.optional, **_masked(table)}
+    gates = msgspec.to_builtins(engine.gates)
+    return {"kind": engine.kind, "optional": engine.optional, "gates": gates, **_masked(table)}
 
 
 def _masked(value: Any, *, top: bool = False) -> Any:

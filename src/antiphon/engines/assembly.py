@@ -1,8 +1,9 @@
 """Engines out of their configuration. Nothing is loaded or asked before an engine starts."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from antiphon.audio.frames import VadUnavailable
 from antiphon.engines.base import Engine, EngineUnavailable
 from antiphon.engines.cascade import search as searches
 from antiphon.engines.cascade.brain import BuiltinBrain, ScriptBrain, ScriptError
@@ -13,6 +14,7 @@ from antiphon.engines.cascade.parts import Brain, Search
 from antiphon.engines.cascade.recognisers.config import RecogniserConfig, recogniser
 from antiphon.engines.cascade.sphinx.recogniser import SphinxRecogniser
 from antiphon.engines.cascade.voices.config import VoiceConfig, voice
+from antiphon.engines.gates import GateConfig, GatedEngine
 from antiphon.engines.native.assembly import native
 from antiphon.engines.native.config import MoshiConfig
 from antiphon.engines.relay.config import GeminiRelayConfig
@@ -22,6 +24,8 @@ from antiphon.engines.relay.openai_config import OpenAIRealtimeConfig
 from antiphon.engines.settings import CascadeConfig, EmbeddedConfig, HearingConfig, SearchConfig
 from antiphon.engines.sharing import Pool, SharedRecogniser, SharedVoice
 
+NO_GATES: Final = GateConfig()
+
 
 class Assembly:
     """Makes engines. Those of one assembly share voice activity, and recognisers and voices of equal settings."""
@@ -29,8 +33,8 @@ class Assembly:
     def __init__(self) -> None:
         self._pool = Pool()
 
-    def build(self, settings: Any) -> Engine:
-        """The engine of its settings (:mod:`~antiphon.engines.settings`), not started yet.
+    def build(self, settings: Any, gates: GateConfig = NO_GATES) -> Engine:
+        """The engine of its settings (:mod:`~antiphon.engines.settings`), behind its gates, not started yet.
 
         Raises:
             EngineUnavailable: a setting cannot be used, such as a key from an environment variable that is not set.
@@ -38,7 +42,7 @@ class Assembly:
         engine = self._made(settings)
         if isinstance(engine, CascadeEngine):
             engine.activity = self._pool.activity()
-        return engine
+        return _gated(engine, gates)
 
     def _made(self, settings: Any) -> Engine:
         match settings:
@@ -90,6 +94,13 @@ class Assembly:
             self.voice(config.voice),
             search=_search(config.search),
         )
+
+
+def _gated(engine: Engine, gates: GateConfig) -> Engine:
+    try:
+        return GatedEngine(engine, gates) if gates.silence or gates.video else engine
+    except VadUnavailable as error:
+        raise EngineUnavailable(f"gates: {error}") from error
 
 
 def _brain(script: str, model: LanguageModelConfig | None) -> Brain:

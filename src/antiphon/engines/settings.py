@@ -1,7 +1,8 @@
 """The tables ``[engines.NAME]`` of a configuration: every kind of engine and what can be set about it.
 
-``kind`` says which engine it is, ``optional`` that the server starts without it where it cannot start; everything else
-is the kind's own. A wrong setting is refused with its whole path and what to do about it.
+``kind`` says which engine it is, ``optional`` that the server starts without it where it cannot start, and the table
+``gates`` what it need not hear and see; everything else is the kind's own. A wrong setting is refused with its whole
+path and what to do about it.
 """
 
 import difflib
@@ -15,6 +16,7 @@ from msgspec import Struct, structs
 from antiphon.engines.cascade.brain.language_model.config import LanguageModelConfig
 from antiphon.engines.cascade.recognisers.config import RecogniserConfig
 from antiphon.engines.cascade.voices.config import VoiceConfig
+from antiphon.engines.gates.config import GateConfig
 from antiphon.engines.native.config import MoshiConfig, OmniConfig, RemoteOmniConfig
 from antiphon.engines.relay.config import GeminiRelayConfig
 from antiphon.engines.relay.openai_config import OpenAIRealtimeConfig
@@ -86,11 +88,12 @@ _PARTS: Final[dict[str, type[Struct]]] = {"recogniser": RecogniserConfig, "voice
 
 
 class EngineConfig(Struct, frozen=True):
-    """One engine: its kind, its settings, and whether the server starts without it where it cannot start."""
+    """One engine: its kind, its settings, whether the server starts without it where it cannot start, and its gates."""
 
     kind: str
     settings: Any
     optional: bool = False
+    gates: GateConfig = GateConfig()
 
 
 def read_engines(tables: Any) -> dict[str, EngineConfig]:
@@ -131,8 +134,9 @@ def _read_engine(name: str, table: Any) -> EngineConfig:
         raise SettingError(f"{where}.kind: {kind!r} is no kind of engine; set it to one of {known}")
     if not isinstance(optional, bool):
         raise SettingError(f"{where}.optional: must be true or false")
-    rest = {key: value for key, value in table.items() if key not in ("kind", "optional")}
-    return EngineConfig(kind, _read_settings(kind, rest, name, where), optional)
+    gates = read(GateConfig, table.get("gates", {}), f"{where}.gates")
+    rest = {key: value for key, value in table.items() if key not in ("kind", "optional", "gates")}
+    return EngineConfig(kind, _read_settings(kind, rest, name, where), optional, gates)
 
 
 def _read_settings(kind: str, table: dict[str, Any], name: str, where: str) -> Any:

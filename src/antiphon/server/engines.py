@@ -103,12 +103,12 @@ def wanted(config: Config, assembly: Assembly, embedded: Engine | None = None) -
 
 def _wanted(name: str, engine: EngineConfig, assembly: Assembly) -> Wanted:
     where = f"engines.{quoted(name)}" if name else ""
-    settings = (engine.kind, engine.settings, _version(engine.settings))
+    settings = (engine.kind, engine.settings, engine.gates, _version(engine.settings))
     return Wanted(settings, _maker(engine, assembly), engine.optional, where, bills(engine.settings))
 
 
 def _maker(engine: EngineConfig, assembly: Assembly) -> Callable[[], Engine]:
-    return lambda: assembly.build(engine.settings)
+    return lambda: assembly.build(engine.settings, engine.gates)
 
 
 def _version(settings: Any) -> tuple[int, int] | None:
