@@ -231,7 +231,7 @@ class TestList:
     def test_can_be_narrowed(self, site: Site) -> None:
         run("pull", "free")
         assert [row["name"] for row in json.loads(run("list", "--installed", "--json").stdout)] == ["free"]
-        assert json.loads(run("list", "--kind", "turn", "--json").stdout) == []
+        assert json.loads(run("list", "--kind", "other", "--json").stdout) == []
         assert run("list", "--kind", "none").exit_code == 2
 
     def test_every_known_name_fits_a_narrow_terminal(self, tmp_path: Path) -> None:
