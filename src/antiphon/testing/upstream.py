@@ -461,7 +461,8 @@ class _Session:
                 await self._close(step)
             case Cut():
                 self._dialled.ended = "cut"
-                self._socket.transport.abort()
+                # What was sent before gets there: it was told.
+                self._socket.transport.close()
                 await asyncio.Future()
             case Stall():
                 await asyncio.Future()
