@@ -131,6 +131,12 @@ class TestCheck:
         with pytest.raises(ConfigError, match=r"engines.far.*NO_SUCH_KEY"):
             routing.check(load_config(path, {}))
 
+    def test_one_that_is_optional_may_lack_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+        path = tmp_path / "antiphon.toml"
+        path.write_text('[engines.far]\nkind = "gemini-live"\nmodel = "m"\nkey = "env:NO_SUCH_KEY"\noptional = true\n')
+        assert "would be served without: engines.far: far: key is env:NO_SUCH_KEY" in run("check", str(path))
+
     def test_a_wrong_file_is_told(self, tmp_path: Path) -> None:
         path = tmp_path / "antiphon.toml"
         path.write_text('[engines.home]\nkind = "cascade"\nvoce = 1\n')

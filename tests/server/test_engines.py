@@ -1,6 +1,6 @@
 """A server with several engines: who answers, who takes over, and what a new configuration changes while calls run."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,17 @@ import pytest
 
 from antiphon.engines.assembly import Assembly
 from antiphon.engines.base import EngineUnavailable
+from antiphon.engines.cascade.announcer import VoiceAnnouncer
+from antiphon.engines.cascade.parts import SpeechChunk, SpokenWord
 from antiphon.engines.settings import EmbeddedConfig
 from antiphon.live import events
+from antiphon.live.inputs import Dismiss
 from antiphon.live.policy import Policy
 from antiphon.server.config import Config, load_config
+from antiphon.server.engines import Engines
 from antiphon.server.reloading import Reloader
 from antiphon.server.running import Server
+from antiphon.testing.clock import VirtualClock
 
 ENGINE = '[engines.{name}]\nkind = "gemini-live"\nmodel = "{model}"\n{more}\n'
 ROUTE = '[routes."{model}"]\ntargets = [{targets}]\n{more}\n'
@@ -292,3 +297,60 @@ def broken(make_puppet: Callable[[], Any]) -> Any:
 
     puppet.start = start
     return puppet
+
+
+class SilentVoice:
+    """A voice that says every word in 10 ms of silence."""
+
+    def __init__(self, fails: str = "") -> None:
+        self.fails = fails
+        self.starts = self.closes = 0
+
+    async def start(self) -> None:
+        self.starts += 1
+        if self.fails:
+            raise EngineUnavailable(self.fails)
+
+    async def speak(self, text: str, voice: str = "", language: str = "") -> AsyncIterator[SpeechChunk]:
+        yield SpeechChunk(bytes(480), (SpokenWord(text, 0.0),))
+
+    async def aclose(self) -> None:
+        self.closes += 1
+
+
+class TestAnnouncements:
+    async def test_a_farewell_is_spoken_with_a_voice_of_the_servers_own(
+        self, house: House, dial: Any, puppet: Any, tmp_path: Path
+    ) -> None:
+        config = Config(port=0, tls_port=None, data_dir=tmp_path, drain=0.0, session=Policy(pace_turns=False))
+        voice: Any = SilentVoice()
+        server = Server(config, puppet, announcer=VoiceAnnouncer(voice))
+        await server.start()
+        try:
+            client = await dial(server)
+            await client.setup(outputAudioTranscription={})
+            (call,) = server._switchboard.calls
+            call.receive(Dismiss("the budget is used up", "Goodbye."))
+            said, code = "", 0
+            while not code:
+                message = await client.receive()
+                content = message.get("serverContent", {})
+                said += content.get("outputTranscription", {}).get("text", "")
+                if "turnComplete" in content:
+                    code, _ = await client.closed()
+            assert (said, code) == ("Goodbye.", 1008)
+        finally:
+            await server.stop()
+
+    @pytest.mark.parametrize("fails", ["", "espeak-ng is missing"])
+    async def test_the_voice_on_board_is_had_where_it_is(
+        self, house: House, make_puppet: Any, monkeypatch: pytest.MonkeyPatch, fails: str
+    ) -> None:
+        voice = SilentVoice(fails)
+        monkeypatch.setattr(Assembly, "voice", lambda self, config: voice)
+        house.write(engine("far"), route("far"))
+        engines = Engines()
+        await engines.start(house.read(), VirtualClock())
+        assert (engines.announcer is None) == (engines.voice is None) == bool(fails)
+        await engines.aclose()
+        assert (voice.starts, voice.closes) == (1, 0 if fails else 1)

@@ -47,17 +47,22 @@ def check(config: Config) -> str:
     """Make every engine, without starting any; what there is, in one line.
 
     Raises:
-        ConfigError: an engine cannot be made; the message has the path of the setting and the remedy.
+        ConfigError: an engine that is not optional cannot be made; the message has the path and the remedy.
     """
-    assembly = Assembly()
+    assembly, missing = Assembly(), ""
     for name, engine in _named(config).items():
         try:
             assembly.build(engine.settings, engine.gates)
         except EngineUnavailable as error:
-            raise ConfigError(f"engines.{quoted(name)}: {error}" if name != EMBEDDED else str(error)) from error
+            said = f"engines.{quoted(name)}: {error}" if name != EMBEDDED else str(error)
+            if not engine.optional:
+                raise ConfigError(said) from error
+            missing += f"; would be served without: {said}"
     unused = [name for name in config.engines if not any(name in route.engines for route in config.routes.values())]
     told = f"; not started, for no route names it: {', '.join(unused)}" if unused else ""
-    return f"{_count(config.engines, 'engine')} beside the one on board, {_count(config.routes, 'route')}{told}"
+    return (
+        f"{_count(config.engines, 'engine')} beside the one on board, {_count(config.routes, 'route')}{told}{missing}"
+    )
 
 
 # --- what is in effect --------------------------------------------------------------------------------------
