@@ -407,7 +407,7 @@ class _Session:
         if not self._detection.get("create_response", True):
             return
         if self._response is None:
-            self._begin()
+            await self._begin()
         else:
             await self._refuse(_active(self._response.id), None)
 
@@ -461,7 +461,7 @@ class _Session:
     async def _create(self) -> None:
         if self._response is not None:
             raise _active(self._response.id)
-        self._begin()
+        await self._begin()
 
     async def _cancel(self, response_id: str | None) -> None:
         if not self._owner.cancels:
@@ -482,16 +482,17 @@ class _Session:
             response.status, response.reason = "cancelled", reason
             await self._done(response)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         answer = self._owner.next_answer()
-        if answer is not None:
-            self._response = _Response(self._new("resp"))
-            self._answering = asyncio.get_running_loop().create_task(self._answer(answer, self._response))
+        if answer is None:
+            return
+        response = self._response = _Response(self._new("resp"))
+        described = {"object": "realtime.response", "status": "in_progress", **self._id(response)}
+        await self._send({"type": "response.created", "response": described})
+        self._answering = asyncio.get_running_loop().create_task(self._answer(answer, response))
 
     async def _answer(self, answer: Answer, response: _Response) -> None:
         with contextlib.suppress(ConnectionClosed):
-            described = {"object": "realtime.response", "status": "in_progress", **self._id(response)}
-            await self._send({"type": "response.created", "response": described})
             for step in answer.steps:
                 await self._do(step, response)
                 if response.status != "in_progress":

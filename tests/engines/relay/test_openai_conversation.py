@@ -167,6 +167,16 @@ async def test_several_spoken_items_are_cut_each_where_it_was_heard() -> None:
         assert spoken == [400, 100, 0]
 
 
+async def test_what_was_written_amid_speech_is_not_cut() -> None:
+    async with converse(Answer(Say(0.4, "One."), Write("hm"), Say(0.2), Pause(5)), heard=0.1) as talk:
+        talk.ask()
+        await talk.until(Speech, 3)
+        talk.speak(quiet=0)
+        await talk.wait_for(lambda: len(talk.upstream.events("conversation.item.truncate")) == 2)
+        await asyncio.sleep(0.01)
+        assert not talk.upstream.refused
+
+
 async def test_an_answer_that_was_heard_to_its_end_stays_whole() -> None:
     # The session says nothing then.
     async with converse(Answer(Say(0.4)), Answer(Say(0.4)), heard=-1) as talk:
@@ -326,6 +336,20 @@ async def test_results_that_come_while_the_user_speaks_are_answered_with_what_th
         await talk.until(GenerationComplete)
         assert talk.said == "Done."
         assert len(talk.upstream.events("response.create")) == 1
+
+
+async def test_results_that_the_upstreams_own_answer_did_not_know_are_answered_after_it() -> None:
+    answers = Answer(Call("slow")), Answer(Say(0.2, "Wait.")), Answer(Say(0.2, "Done."))
+    async with converse(*answers) as talk:
+        talk.answers = False
+        talk.ask()
+        await talk.until(ToolCalls)
+        # The result is on its way when the upstream finds that the user said something.
+        talk.speak()
+        talk.answer(talk.all(ToolCalls)[0])
+        await talk.until(GenerationComplete, 2)
+        assert talk.said == "Wait.Done."
+        assert talk.upstream.refused == ["conversation_already_has_active_response"]
 
 
 async def test_an_answer_of_its_own_that_came_first_is_not_asked_for_again() -> None:
