@@ -26,7 +26,7 @@ MEASURES: dict[str, tuple[str, Run]] = {
     "chaos": ("calls over an upstream that dies at random", chaos.run),
     "gates": ("what the gates hold back of recorded calls, and save", gates.run),
     "metering": ("what keeping account of a call costs it", metering.run),
-    "relay": ("what a relay to a hosted model costs per frame, beside a bare socket", relay.run),
+    "relay": ("what a relay costs per pair of frames and adds in delay, beside two bare sockets", relay.run),
     "memory": ("memory of idle and of listening sessions", memory.run),
     "soak": ("whether anything stays behind when many come and go", soak.run),
 }

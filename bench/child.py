@@ -24,10 +24,14 @@ from antiphon.engines.base import Engine
 from antiphon.engines.cascade.assembly import assemble
 from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.engines.cascade.espeak.voice import EspeakVoice
+from antiphon.engines.relay.config import GeminiRelayConfig
+from antiphon.engines.settings import EngineConfig
+from antiphon.routing.route import Route, Target
 from antiphon.server.config import Config
 from antiphon.server.running import Server
 from bench.floor import FloorServer
 from bench.parts import BusyBrain, DeafRecogniser, EndlessBrain, Mark, MuteVoice, ShortBrain, TimedEngine
+from bench.relay_copy import CopyServer
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "default": lambda: assemble(recognisers=1),
@@ -38,7 +42,9 @@ ENGINES: dict[str, Callable[[], Engine]] = {
 """What can answer: the default engine, for one speaker at a time; one that only listens; one that talks on and on; one
 that does a bit of everything."""
 
-FLOOR = "floor"
+FLOOR, COPY, RELAY = "floor", "copy", "relay"
+"""What else a child may be: :mod:`bench.floor`, :mod:`bench.relay_copy`, or a server that relays to an upstream."""
+
 _START_TIMEOUT = 60.0
 
 
@@ -78,6 +84,11 @@ class ServerProcess:
         times = self._statistics.cpu_times()
         return float(times.user + times.system)
 
+    def tree_seconds(self) -> float:
+        """Processor time the process and its children used so far."""
+        children = [child.cpu_times() for child in self._statistics.children(recursive=True)]
+        return self.cpu_seconds() + float(sum(times.user + times.system for times in children))
+
     def waiting_seconds(self) -> float:
         """Time the process could have run but its core was taken by others; 0 where the system does not tell."""
         try:
@@ -115,9 +126,15 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(kind: str, *, core: int | None = None, loop: str = "uvloop") -> AsyncIterator[ServerProcess]:
-    """A server of one of :data:`ENGINES`, or the :data:`FLOOR`, pinned to a core if one is named."""
+async def serving(
+    kind: str, *, core: int | None = None, loop: str = "uvloop", upstream: str = ""
+) -> AsyncIterator[ServerProcess]:
+    """A server of one of :data:`ENGINES`, or of another kind, pinned to a core if one is named.
+
+    ``upstream`` is the base URL of what a relay relays to.
+    """
     command = [sys.executable, "-m", "bench.child", kind, "--loop", loop]
+    command += ["--upstream", upstream] if upstream else []
     command += [] if core is None else ["--core", str(core)]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -144,12 +161,15 @@ async def _line(process: asyncio.subprocess.Process) -> bytes:
 # --- the child's side ---------------------------------------------------------------------------------------------
 
 
-async def _serve(kind: str) -> None:
-    if kind == FLOOR:
-        floor = FloorServer()
+async def _serve(kind: str, upstream: str) -> None:
+    if kind in (FLOOR, COPY):
+        floor = CopyServer(upstream) if kind == COPY else FloorServer()
         await floor.start()
         await _obey(floor.port, {})
         await floor.stop()
+        return
+    if kind == RELAY:
+        await _serve_relay(upstream)
         return
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
         engine = TimedEngine(ENGINES[kind]())
@@ -157,6 +177,26 @@ async def _serve(kind: str) -> None:
         server = Server(config, engine)
         await server.start()
         await _obey(server.port, {"marks": engine.pop_marks, "census": lambda: _census(server, engine)})
+        await server.stop()
+
+
+async def _serve_relay(upstream: str) -> None:
+    """A server as its users configure it: a relay, and a route to it."""
+    with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+        settings = GeminiRelayConfig("gemini-3.1-flash-live-preview", upstream, provider="google")
+        relay = EngineConfig("gemini-live", settings)
+        server = Server(
+            Config(
+                port=0,
+                tls_port=None,
+                data_dir=Path(folder),
+                drain=0.0,
+                engines={"hosted": relay},
+                routes={"*": Route((Target("hosted"),))},
+            )
+        )
+        await server.start()
+        await _obey(server.port, {})
         await server.stop()
 
 
@@ -189,13 +229,14 @@ def run_in(loop: str, work: Coroutine[Any, Any, None]) -> None:
 def main() -> None:
     """Serve."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=[*ENGINES, FLOOR])
+    parser.add_argument("kind", choices=[*ENGINES, FLOOR, COPY, RELAY])
     parser.add_argument("--core", type=int)
     parser.add_argument("--loop", default="uvloop", choices=["uvloop", "asyncio"])
+    parser.add_argument("--upstream", default="", help="base URL of what a relay relays to")
     options = parser.parse_args()
     if options.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})
-    run_in(options.loop, _serve(options.kind))
+    run_in(options.loop, _serve(options.kind, options.upstream))
 
 
 if __name__ == "__main__":

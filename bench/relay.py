@@ -1,166 +1,144 @@
-"""What a relay's conversation costs per pair of frames, beside a socket that only copies.
+"""What a relay to a hosted model costs per pair of frames of 20 ms, one up and one down, and what delay it adds.
 
-An upstream in a process of its own answers every 20 ms of sound with 20 ms of speech. This process is the other side,
-three times under the same pacing: with nothing but the timers, with bare sockets that send a frame made beforehand and
-forget what comes, and with conversations of :mod:`antiphon.engines.relay` from event to event. Not in it: the client's
-socket and the session.
+A server on a core of its own, an upstream (:mod:`bench.relay_upstream`) and real-time clients on the other. In each
+round, and for each number of sessions, the same clients talk to the upstream itself, over two sockets that only copy
+(:mod:`bench.relay_copy`), and over a whole server of Antiphon with its route, meter, ledger and watermark. Given the
+command of a LiteLLM proxy in the environment variable ``BENCH_LITELLM``, over that as well, in the protocol it takes.
+
+Processor time is that of the server and all its children; delays are from writing a frame to the arrival of its
+answer at the client. Of several rounds, the medians are told.
 """
 
 import asyncio
-import sys
-import time
-from collections.abc import Awaitable, Callable
+import os
+import statistics
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
+from msgspec import Struct
 
-from antiphon.engines.relay.config import GeminiRelayConfig
-from antiphon.engines.relay.frames import audio_frame
-from antiphon.engines.relay.gemini import relay
-from antiphon.live.events import Audio, RelayedSpeech
-from antiphon.live.profiles import PROFILES
-from antiphon.live.setup import Setup
-from antiphon.providers.gemini_live import dial, live_url
-from antiphon.wire.gemini.encode import encode_audio
-from bench.report import Sizes, Table, percentile
+from bench import relay_conversation
+from bench.child import COPY, RELAY, serving
+from bench.relay_clients import GEMINI, OPENAI, Client, Dialect, talk
+from bench.relay_peer import KEY, litellm
+from bench.relay_upstream import upstream
+from bench.report import Cell, Sizes, Table, percentile
+from bench.sessions import cores, pinned
 
-SESSIONS = 20
-SECONDS = 5.0
-PERIOD = 0.02
-MODEL = "gemini-3.1-flash-live-preview"
-_PCM = bytes(640)
-_SPEECH = encode_audio(bytes(960))
+SESSIONS = (1, 10, 30)
+SECONDS = 6.0
+ROUNDS = 5
 
-Send = Callable[[], None]
-Arrived = Callable[[], None]
-Side = Callable[[str, Arrived], Awaitable[tuple[Send, Callable[[], Awaitable[None]]]]]
-"""Opens one session; ``Arrived`` is called for each piece of speech. Returns how to send sound, and how to close."""
+DIRECT, FLOOR, ANTIPHON = "the upstream itself", "two sockets", "Antiphon"
+
+
+class Side(Struct):
+    """Something that clients talk to. ``cpu`` tells the processor seconds that it used so far."""
+
+    name: str
+    url: str
+    dialect: Dialect
+    cpu: Callable[[], float]
+    waited: Callable[[], float] = lambda: 0.0
+    key: str = ""
+
+
+class Reading(Struct):
+    """One side under so many sessions: processor time per pair in microseconds, delays in milliseconds."""
+
+    cpu: float
+    p50: float
+    p99: float
+    waited: float = 0.0
 
 
 async def run(sizes: Sizes) -> Table:
-    """The table of all three."""
-    sessions, seconds = sizes.sessions or SESSIONS, sizes.seconds or SECONDS
-    title = (
-        f"Relay of {sessions} sessions, {len(audio_frame(_PCM, 16_000))} bytes up and {len(_SPEECH)} down each 20 ms"
-    )
-    table = Table(title, ("", "CPU µs per pair", "there and back p50, ms", "p99, ms"))
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.relay", stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    url = f"http://127.0.0.1:{int(await process.stdout.readline())}"
-    try:
-        for name, side in (("timers alone", _nothing), ("bare sockets", _bare), ("relay", _relay)):
-            cpu, delays = await _measure(side, url, sessions, seconds)
-            milliseconds = [1_000 * delay for delay in delays]
-            table.rows.append((name, cpu, percentile(milliseconds, 50), percentile(milliseconds, 99)))
-    finally:
-        process.terminate()
-        await process.wait()
-    costs = [float(row[1]) for row in table.rows]
-    table.notes.append(f"the relay adds {costs[2] - costs[1]:.1f} µs to the {costs[1] - costs[0]:.1f} of bare sockets")
+    """The table of all sides."""
+    counts = (sizes.sessions,) if sizes.sessions else SESSIONS
+    seconds, rounds = sizes.seconds or SECONDS, sizes.rounds or ROUNDS
+    columns = ("sessions", "over", "CPU µs per pair", "floor", "ratio", "p50 ms", "p99", "p50 added", "p99 added")
+    table = Table("Relays, per pair of 20 ms frames (metering on)", columns)
+    server_core, our_core = cores()
+    with pinned(our_core):
+        async with upstream(our_core) as url, _sides(url, server_core, sizes.loop) as sides:
+            found = await _rounds(sides, counts, seconds, rounds)
+            bare, added = await relay_conversation.alone(url)
+    for count in counts:
+        table.rows += _rows(count, [side.name for side in sides], found)
+    table.notes.append(f"the relay's conversation alone adds {added:.1f} µs to the {bare:.1f} of bare sockets")
+    table.notes.append(f"medians of {rounds} rounds of {seconds:g} s, taken in turns; {_load()}")
     return table
 
 
-async def _measure(side: Side, url: str, sessions: int, seconds: float) -> tuple[float, list[float]]:
-    """Microseconds of processor time per pair, and the delays."""
-    callers = [_Caller() for _ in range(sessions)]
-    opened = [await side(url, caller.arrived) for caller in callers]
-    for caller, (send, _) in zip(callers, opened, strict=True):
-        caller.send = send
-    began = time.process_time()
-    await asyncio.gather(*(caller.talk(seconds, number / sessions) for number, caller in enumerate(callers)))
-    used = time.process_time() - began
-    await asyncio.gather(*(close() for _, close in opened))
-    sent = sum(caller.sent for caller in callers)
-    return 1e6 * used / sent, [delay for caller in callers for delay in caller.delays]
+async def _rounds(
+    sides: list[Side], counts: tuple[int, ...], seconds: float, rounds: int
+) -> dict[tuple[str, int], list[Reading]]:
+    found: dict[tuple[str, int], list[Reading]] = {(side.name, count): [] for side in sides for count in counts}
+    for number in range(rounds):
+        for count in counts:
+            # Each round begins with another side, for what is busy now may not be later.
+            for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
+                found[side.name, count].append(await _measure(side, count, seconds))
+    return found
 
 
-class _Caller:
-    """Sends sound every 20 ms, and times what comes back."""
-
-    def __init__(self) -> None:
-        self.send: Send = lambda: None
-        self.sent = 0
-        self.delays: list[float] = []
-        self._sent_at = 0.0
-
-    def arrived(self) -> None:
-        """Speech came."""
-        self.delays.append(time.perf_counter() - self._sent_at)
-
-    async def talk(self, seconds: float, phase: float) -> None:
-        """Send for so long; ``phase`` is where in the period."""
-        loop = asyncio.get_running_loop()
-        start = loop.time() + PERIOD * phase
-        for number in range(round(seconds / PERIOD)):
-            await asyncio.sleep(start + number * PERIOD - loop.time())
-            self._sent_at = time.perf_counter()
-            self.send()
-            self.sent += 1
-        await asyncio.sleep(PERIOD)
+async def _measure(side: Side, count: int, seconds: float) -> Reading:
+    clients = [Client(side.dialect, side.key) for _ in range(count)]
+    await asyncio.gather(*(client.connect(side.url) for client in clients))
+    await talk(clients, 0.5)
+    for client in clients:
+        client.delays.clear()
+    cpu, waited = side.cpu(), side.waited()
+    await talk(clients, seconds)
+    cpu, waited = side.cpu() - cpu, side.waited() - waited
+    await asyncio.gather(*(client.close() for client in clients))
+    delays = [1_000 * delay for client in clients for delay in client.delays]
+    return Reading(1e6 * cpu / len(delays), percentile(delays, 50), percentile(delays, 99), waited / seconds)
 
 
-async def _nothing(url: str, arrived: Arrived) -> tuple[Send, Callable[[], Awaitable[None]]]:
-    async def close() -> None:
-        pass
-
-    return lambda: None, close
-
-
-class _Ear:
-    def __init__(self, arrived: Arrived) -> None:
-        self._arrived = arrived
-
-    def on_frame(self, frame: bytes) -> None:
-        if len(frame) > 1_000:
-            self._arrived()
-
-    def on_writable(self) -> None:
-        pass
-
-    def on_closed(self, code: int, reason: str) -> None:
-        pass
-
-
-async def _bare(url: str, arrived: Arrived) -> tuple[Send, Callable[[], Awaitable[None]]]:
-    socket = await dial(live_url(url), {}, _Ear(arrived))
-    frame = audio_frame(_PCM, 16_000)
-    return lambda: socket.send(frame), socket.aclose
+def _rows(count: int, names: list[str], found: dict[tuple[str, int], list[Reading]]) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    direct, floor = found[DIRECT, count], found[FLOOR, count]
+    for name in names:
+        readings = found[name, count]
+        ratio = _median([mine.cpu / theirs.cpu for mine, theirs in zip(readings, floor, strict=True)])
+        added = [
+            _median([getattr(mine, p) - getattr(theirs, p) for mine, theirs in zip(readings, direct, strict=True)])
+            for p in ("p50", "p99")
+        ]
+        through = name != DIRECT
+        rows.append(
+            (
+                count,
+                name,
+                _median([each.cpu for each in readings]) if through else "",
+                _median([each.cpu for each in floor]) if through else "",
+                ratio if through else "",
+                _median([each.p50 for each in readings]),
+                _median([each.p99 for each in readings]),
+                *(added if through else ("", "")),
+            )
+        )
+    return rows
 
 
-async def _relay(url: str, arrived: Arrived) -> tuple[Send, Callable[[], Awaitable[None]]]:
-    conversation = await relay(GeminiRelayConfig(MODEL, url)).open(Setup(PROFILES[MODEL]))
-
-    async def listen() -> None:
-        async for event in conversation:
-            if type(event) is RelayedSpeech:
-                arrived()
-
-    task = asyncio.create_task(listen())
-
-    async def close() -> None:
-        await conversation.aclose()
-        await task
-
-    return lambda: conversation.send(Audio(_PCM, 16_000)), close
+def _median(values: list[float]) -> float:
+    return statistics.median(values)
 
 
-class _Upstream(WSListener):
-    """Completes the setup, and answers sound with speech."""
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A message of the client."""
-        if frame.msg_type == WSMsgType.CLOSE:
-            transport.disconnect()
-        elif frame.get_payload_as_bytes().startswith(b'{"setup"'):
-            transport.send(WSMsgType.BINARY, b'{"setupComplete":{}}')
-        else:
-            transport.send(WSMsgType.BINARY, _SPEECH)
+def _load() -> str:
+    return f"load of the machine at the end {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
 
 
-async def _serve() -> None:
-    server = await ws_create_server(lambda _: _Upstream(), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
-if __name__ == "__main__":
-    asyncio.run(_serve())
+@asynccontextmanager
+async def _sides(url: str, core: int | None, loop: str) -> AsyncIterator[list[Side]]:
+    """All sides, their servers running."""
+    sides = [Side(DIRECT, url, GEMINI, lambda: 0.0)]
+    async with AsyncExitStack() as stack:
+        for name, kind in ((FLOOR, COPY), (ANTIPHON, RELAY)):
+            server = await stack.enter_async_context(serving(kind, core=core, loop=loop, upstream=url))
+            sides.append(Side(name, server.url, GEMINI, server.tree_seconds, server.waiting_seconds))
+        if command := os.environ.get("BENCH_LITELLM"):
+            peer = await stack.enter_async_context(litellm(command, url, core))
+            sides.append(Side("LiteLLM", peer.url, OPENAI, peer.tree_seconds, key=KEY))
+        yield sides

@@ -32,6 +32,7 @@ SIZES = {
     "latency": "--sessions 1 --rounds 1",
     "interruption": "--rounds 1",
     "metering": "--rounds 1 --seconds 0.01",
+    "relay": "--sessions 2 --seconds 0.3 --rounds 1",
     "memory": "--sessions 2 --seconds 0.3",
     "soak": "--sessions 2 --minutes 0.1",
 }
@@ -85,6 +86,11 @@ class TestEveryBenchmark:
         for without, metered, more in zip(*(column(table, name) for name in table["columns"][1:4]), strict=True):
             assert more == pytest.approx(metered - without)
         assert column(table, "with")[1] > column(table, "without")[1], "a generation is priced"
+
+    def test_a_relay_is_measured_beside_two_sockets(self, tables: dict[str, dict[str, Any]]) -> None:
+        table = tables["relay"]
+        assert column(table, "over")[:3] == ["the upstream itself", "two sockets", "Antiphon"]
+        assert all(delay > 0 for delay in column(table, "p50 ms"))
 
     def test_the_floor_is_measured_alone(self, tables: dict[str, dict[str, Any]]) -> None:
         assert column(tables["floor"], "sessions") == [2]
