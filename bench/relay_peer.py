@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 import psutil  # type: ignore[import-untyped]
 
+from bench.child import tree_seconds
+
 KEY = "sk-bench"
 _START_SECONDS = 180.0
 
@@ -35,8 +37,7 @@ class Peer:
 
     def tree_seconds(self) -> float:
         """Processor time that it and its children used so far."""
-        times = [each.cpu_times() for each in (self._process, *self._process.children(recursive=True))]
-        return float(sum(each.user + each.system for each in times))
+        return tree_seconds(self._process)
 
 
 @asynccontextmanager
