@@ -225,11 +225,8 @@ class TestTheEnd:
         for session, age in (("s1", 86_401.0), ("s2", 86_399.0)):
             for file in (tmp_path / FOLDER / session).iterdir():
                 os.utime(file, (NOON - age, NOON - age))
-        assert await recordings.expire() == 1
+        await recordings.expire()
         assert [each.name for each in (tmp_path / FOLDER).iterdir()] == ["s2"]
-
-    async def test_nothing_to_expire(self, make: Any) -> None:
-        assert await make().expire() == 0
 
     async def test_they_can_be_deleted(self, make: Any, tmp_path: Path) -> None:
         recordings = make()

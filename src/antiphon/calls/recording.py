@@ -36,6 +36,7 @@ CONSENT_LABEL: Final = "antiphon_record"
 
 USER_RATE: Final = 16_000
 FLUSH_SECONDS: Final = 0.25
+EXPIRE_SECONDS: Final = 600.0
 CAPACITY: Final = 64 << 20
 """Bytes of all calls that may wait for a slow disk."""
 
@@ -203,11 +204,13 @@ class Recordings:
         self._bytes = 0
         self._told_full = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="antiphon-recording")
-        self._rounds: Periodic | None = None
+        self._rounds: list[Periodic] = []
 
     def attend(self, clock: Clock) -> None:
-        """From now on, write what comes."""
-        self._rounds = Periodic(self.flush, FLUSH_SECONDS, clock)
+        """From now on, write what comes, and delete what is too old."""
+        if self._config.mode != "off":
+            self._rounds.append(Periodic(self.flush, FLUSH_SECONDS, clock))
+        self._rounds.append(Periodic(self.expire, EXPIRE_SECONDS, clock))
 
     def record(self, session_id: str, labels: dict[str, str]) -> CallRecorder | None:
         """The recorder of a session, by the labels of its setup; None where it may not be recorded."""
@@ -240,16 +243,17 @@ class Recordings:
             self._bytes -= size
             self._told_full = False
 
-    async def expire(self) -> int:
-        """Delete the recordings that are older than they may be; how many sessions had some."""
+    async def expire(self) -> None:
+        """Delete the recordings that are older than they may be."""
         oldest = self.now() - self._config.days * _DAY
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _expire, self.folder, oldest)
+        await asyncio.get_running_loop().run_in_executor(self._thread, _expire, self.folder, oldest)
 
     async def aclose(self) -> None:
         """Write what is left. Idempotent."""
-        if self._rounds is not None:
-            await self._rounds.aclose()
-            self._rounds = None
+        rounds, self._rounds = self._rounds, []
+        for each in rounds:
+            await each.aclose()
+        if self._waiting:
             await self.flush()
         await asyncio.to_thread(self._thread.shutdown)
 
@@ -275,10 +279,9 @@ def _write(pieces: "list[_Piece | _Cut]") -> None:
         track.count()
 
 
-def _expire(folder: Path, oldest: float) -> int:
+def _expire(folder: Path, oldest: float) -> None:
     if not folder.is_dir():
-        return 0
-    gone = 0
+        return
     for session in folder.iterdir():
         files = list(session.iterdir()) if session.is_dir() else []
         for file in files:
@@ -286,5 +289,3 @@ def _expire(folder: Path, oldest: float) -> int:
                 file.unlink(missing_ok=True)
         if session.is_dir() and not any(session.iterdir()):
             session.rmdir()
-            gone += 1
-    return gone

@@ -1,6 +1,7 @@
 """The one ASGI application: sockets to the Live door, requests to the others."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,16 +14,24 @@ from antiphon.calls.switchboard import Switchboard
 from antiphon.routing.route import Route
 from antiphon.server import auth_tokens, count_tokens, health, models
 from antiphon.server.auth import Gate
-from antiphon.server.config import Config
+from antiphon.server.config import Config, is_loopback
 from antiphon.server.live import LiveDoor
 from antiphon.store.grants import Grants
+
+if TYPE_CHECKING:
+    from antiphon.server.metrics import Metrics
 
 
 class App:
     """Serves every door on one port. Sockets do not pass through any middleware: audio is the hot path."""
 
     def __init__(
-        self, config: Config, switchboard: Switchboard, grants: Grants, routes: Callable[[], Mapping[str, Route]]
+        self,
+        config: Config,
+        switchboard: Switchboard,
+        grants: Grants,
+        routes: Callable[[], Mapping[str, Route]],
+        metrics: "Metrics | None" = None,
     ) -> None:
         there = models.Models(routes)
         gate = Gate(config.keys, grants, strict=config.session.strict)
@@ -35,6 +44,7 @@ class App:
                 *models.routes(gate, there),
                 *count_tokens.routes(gate, there, config.max_message_bytes),
                 *auth_tokens.routes(gate, grants),
+                *(metrics.routes(gate, is_open=is_loopback(config.host)) if metrics else ()),
             ],
             middleware=[
                 Middleware(

@@ -11,6 +11,7 @@ from msgspec import Struct, field, structs
 from platformdirs import user_data_path
 
 from antiphon.audio.watermark import DEFAULT_KEY
+from antiphon.calls.recording import RecordingConfig
 from antiphon.engines.cascade.brain.language_model.config import LanguageModelConfig
 from antiphon.engines.settings import (
     EmbeddedConfig,
@@ -25,6 +26,7 @@ from antiphon.meter.budgets import BudgetConfig
 from antiphon.meter.prices import OwnPrice, Prices
 from antiphon.routing.route import Route
 from antiphon.server.route_config import read_routes
+from antiphon.server.telemetry_config import TelemetryConfig
 
 __all__ = ["Config", "ConfigError", "SearchConfig", "is_loopback", "load_config"]
 
@@ -71,6 +73,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     language_model: LanguageModelConfig | None = None
     prices: dict[str, OwnPrice] = {}
     budget: BudgetConfig = BudgetConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    recording: RecordingConfig = RecordingConfig()
     engines: dict[str, EngineConfig] = {}
     routes: dict[str, Route] = field(default_factory=lambda: read_routes(None, {}))
 

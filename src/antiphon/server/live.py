@@ -5,6 +5,7 @@ import logging
 import re
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 
 from antiphon.calls.call import Call
@@ -32,6 +33,9 @@ _PATHS: dict[Dialect, re.Pattern[str]] = {
     "vertex": re.compile(rf"(?:/.*)?/ws/{_VERTEX}/?"),
 }
 _OTHER_METHOD = re.compile(r"(?:/.*)?/ws/google\..*")
+MAX_TRACEPARENT = 55
+"""Characters of a ``traceparent`` that mean something to us: its version 00."""
+
 _REMEDY = "dial /ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
 
 
@@ -89,7 +93,9 @@ class LiveDoor:
         try:
             route = route_of(scope["path"])
             self._check_origin(scope)
-            call = self._switchboard.place(await self._gate.admit(scope))
+            caller = await self._gate.admit(scope)
+            traceparent = _header(scope, b"traceparent")[:MAX_TRACEPARENT]
+            call = self._switchboard.place(replace(caller, traceparent=traceparent))
         except Refusal as refusal:
             log.info("refused: %s", refusal)
             await send(_close(refusal.code, str(refusal)))
@@ -104,7 +110,7 @@ class LiveDoor:
             await self._switchboard.finish(call)
 
     def _check_origin(self, scope: Scope) -> None:
-        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), "")
+        origin = _header(scope, b"origin")
         if self._allowed_origins and origin and origin not in self._allowed_origins:
             raise Refusal("origin", f"{origin[:60]} is not allowed", "see allowed_origins", CloseCode.POLICY)
 
@@ -186,6 +192,10 @@ class LiveDoor:
             reason = "internal error; the log of the server has it"
         call.receive(Failure(reason))
         return _close(CloseCode.INTERNAL, reason)
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
 
 
 def _is_sound(message: RealtimeInput) -> bool:

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from msgspec import structs
@@ -28,6 +29,9 @@ from antiphon.server.socket import SocketProtocol
 from antiphon.server.tls import TlsError, TlsFiles, ensure_tls
 from antiphon.store.database import StoreError
 from antiphon.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from antiphon.server.telemetry import Telemetry
 
 
 class Server:
@@ -55,6 +59,7 @@ class Server:
         self._now = time.time if clock is None else time_of_day(clock)
         self._memory = Memory(config.data_dir, config.resumption_ttl, config.record_ttl, self._now)
         self._metering: Metering | None = None
+        self._telemetry: Telemetry | None = None
         self._engines = Engines(engine, announcer)
         self._switchboard: Switchboard
         self._serving: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
@@ -112,6 +117,7 @@ class Server:
                 self.tls = self._ensure_tls()
             await self._open_memory()
             await self._engines.start(self.config, self.clock)
+            self._telemetry = await self._start_telemetry()
         except BaseException:
             for each in sockets:
                 each.close()
@@ -137,9 +143,11 @@ class Server:
             metering=self._metering,
             make_marker=(lambda: Marker(self.config.watermark_key)) if self.config.watermark else None,
             announcer=self._engines.announcer,
+            observe=self._telemetry.observe,
         )
         self._memory.attend(lambda: self._switchboard.calls, clock)
-        app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes)
+        metrics = self._telemetry.metrics
+        app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes, metrics)
         for each, tls in zip(sockets, (None, self.tls), strict=False):
             await self._serve(app, each, tls)
 
@@ -153,6 +161,8 @@ class Server:
         self._serving = []
         if self._metering is not None:
             await self._metering.aclose()
+        if self._telemetry is not None:
+            await self._telemetry.aclose()
         await self._memory.aclose()
         await self._engines.aclose()
 
@@ -168,6 +178,14 @@ class Server:
         restart = self.config.needing_restart(config)
         self.config = structs.replace(self.config, **{name: getattr(config, name) for name in RELOADED})
         return f"{change}; only a restart changes {', '.join(restart)}" if restart else str(change)
+
+    async def _start_telemetry(self) -> "Telemetry":
+        # Not with the module: the command line needs neither Prometheus nor OpenTelemetry to print its help.
+        from antiphon.server.telemetry import Telemetry
+
+        telemetry = Telemetry(self.config, self.clock, self._now, lambda: self.sessions, lambda: self.engines)
+        await telemetry.start()
+        return telemetry
 
     async def _open_memory(self) -> None:
         try:

@@ -18,6 +18,8 @@ from antiphon.wire.refusal import CloseCode, Refusal
 
 _LENIENT = Policy()
 _UNUSED = ("tool_config", "safety_settings")
+_HEEDED_LABELS = {"antiphon_record"}
+"""Labels that mean something to whoever records calls."""
 
 
 def agree(
@@ -157,5 +159,5 @@ def _name_unused(wanted: client.Setup, terms: Terms) -> None:
         terms.decline("setup.avatarConfig", "the Gemini API has no avatars", "leave it out")
     for name in given(wanted, _UNUSED):
         terms.ignore(f"setup.{name}")
-    if wanted.labels:
+    if wanted.labels.keys() - _HEEDED_LABELS:
         terms.ignore("setup.labels")
