@@ -230,6 +230,19 @@ class TestLoss:
         assert names(driver.event(engine.GenerationStarted(1))) == []
         assert names(driver.event(engine.Speech(1, SECOND))) != []
 
+    def test_what_was_typed_after_a_spoken_turn_is_asked_again_whatever_sound_came_beside_it(
+        self, relayed: Any
+    ) -> None:
+        begins(relayed)
+        relayed.audio(bytes(64_000))  # the microphone stays open
+        relayed.event(engine.GenerationComplete(1))
+        relayed.event(engine.TurnComplete(1))
+        relayed.text("hi")
+        relayed.event(engine.GenerationStarted(2))
+        relayed.event(engine.Speech(2, SECOND))
+        lose(relayed)
+        assert relayed.taken_over == [Tell(engine.Respond(3, (user("hello "), user("hi"))))]
+
     def test_what_was_typed_is_asked_again(self, relayed: Any) -> None:
         relayed.text("hi")
         opened = lose(relayed, REALTIME)

@@ -58,6 +58,7 @@ class Following(Calling):
         self.anew = False
         self._words: list[str] = []
         self._turn_began = self._answered_from = 0.0
+        self._answers_writing = False
         self._asked_at: float | None = None
         self._cut_at = self._heard_at_cut = 0.0
         self._names: dict[str, str] = {}
@@ -214,6 +215,8 @@ class Following(Calling):
             return
         if not self.idle:
             self._round_off(now)
+        # What was written is known, whatever sound came beside it.
+        self._answers_writing = self._due
         self._due, self._again, self._asked_at = False, False, None
         self._answered_from, self._turn_began = self._turn_began, self.input_seconds
         self.next_number = event.generation
@@ -436,7 +439,7 @@ class Following(Calling):
     @property
     def _is_answer_to_unknown_words(self) -> bool:
         """Whether the present answer can only be given again by who hears again what the user said."""
-        if self.model.state is not Model.GENERATING or self._generation.called_functions:
+        if self.model.state is not Model.GENERATING or self._generation.called_functions or self._answers_writing:
             return False
         return not "".join(self._words) and self._turn_began > self._answered_from
 
