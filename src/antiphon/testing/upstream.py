@@ -189,6 +189,8 @@ class ScriptedUpstream:
         self.connections: list[Dialled] = []
         self.told: list[dict[str, Any]] = []
         """Every generation's last ``usageMetadata``, as far as it was sent: what the key's owner is charged for."""
+        self.unread: list[dict[str, Any]] = []
+        """Of :attr:`told`, what was sent on connections that ended before it is known that the other side read it."""
         self.spoken = bytearray()
         """All model speech that was sent."""
         self.answered = 0
@@ -207,6 +209,7 @@ class ScriptedUpstream:
         self._kept: dict[str, list[str]] = {}
         self._numbers = itertools.count(1)
         self._open: set[_Session] = set()
+        self._asking: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
         self.url = ""
 
@@ -259,6 +262,20 @@ class ScriptedUpstream:
         finally:
             self._open.discard(session)
             session.stop()
+
+    def _ask(self, socket: ServerConnection, usage: dict[str, Any]) -> None:
+        """Find out whether ``usage``, which is sent now, was read: a pong comes after everything of before."""
+
+        async def ask() -> None:
+            await asyncio.sleep(0)
+            try:
+                await (await socket.ping())
+            except ConnectionClosed:
+                self.unread.append(usage)
+
+        task = asyncio.create_task(ask())
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     def _next_answer(self) -> Answer | None:
         answer = next(self._answers, None)
@@ -523,6 +540,7 @@ class _Session:
         self._unfinished = None
         self._last = self._usage()
         self._owner.told.append(self._last)
+        self._owner._ask(self._socket, self._last)
         return self._last
 
     def _interim(self) -> dict[str, Any]:
