@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from antiphon.calls.recording import FOLDER
 from antiphon.cli import app as commands
 from antiphon.live.record import Record
+from antiphon.live.timeline import Activity, Gap, Money, Recording, Remark, Stage, Timeline, ToolUse, Turn, Words
 from antiphon.live.tokens import Tokens, Usage
 from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.records import Records
@@ -148,7 +153,101 @@ class TestOne:
         assert only["notes"] == ["realtimeInput.activityEnd: ignored"]
 
 
+TIMELINE = Timeline(
+    entries=(
+        Remark(at=0.0, about="route", text="the builtin engine was chosen"),
+        Stage(at=0.01, what="opened", engine="cascade"),
+        Activity(at=1.0, ended=2.5, offset=1.0, end_offset=2.25),
+        Words(at=2.6, how="heard", characters=11),
+        Turn(
+            at=2.6,
+            number=1,
+            first=3.0,
+            interrupted=5.0,
+            ended=5.0,
+            latency=0.75,
+            spoken=6.5,
+            heard=2.0,
+            outcome="interrupted",
+            usage=Usage(Tokens(40)),
+            cost=Money(Decimal("0.0123"), ("no price",)),
+            billed=("google/m",),
+        ),
+        ToolUse(at=3.5, id="a", name="[b]f", turn=1, ended=4.0, outcome="answered", arguments='{"x":1}'),
+        Gap(at=6.0, where="engine", seconds=0.25, reason="gone", lost="a", next="b"),
+        Remark(at=83.2, about="close", text="the client left"),
+    ),
+    turns=1,
+    cost=Money(Decimal("0.0123"), ("no price",)),
+    recording=Recording("consented", ("x-user.wav",)),
+)
+
+
+class TestTimeline:
+    @pytest.fixture
+    def data_dir(self, tmp_path: Path) -> Path:
+        async def fill() -> None:
+            database = Database(tmp_path / FILE_NAME)
+            await database.open()
+            await Records(database, now=lambda: BEGAN + 83.2).add(RECORDS[0], "a1b2", TIMELINE)
+            await database.aclose()
+
+        asyncio.run(fill())
+        (tmp_path / FOLDER / FIRST).mkdir(parents=True)
+        (tmp_path / FOLDER / FIRST / "x-user.wav").touch()
+        return tmp_path
+
+    def test_is_shown(self, data_dir: Path) -> None:
+        text = run(data_dir, FIRST)
+        for words in (
+            "0:00.000 route the builtin engine was chosen",
+            "0:00.010 engine opened cascade",
+            "0:01.000 user speaks 1.25 s, from 1.00 s of the sound",
+            "0:02.600 user heard 11 characters",
+            "0:02.600 turn 1 interrupted; first output after 750 ms; 6.5 s of speech, 2.0 s heard; 40 tokens; "
+            "$0.0123 and more of unknown price",
+            '0:03.500 tool [b]f answered after 500 ms; turn 1; {"x":1}',
+            "0:06.000 engine gap 250 ms without a (gone), b went on",
+            "1:23.200 close the client left",
+            "cost: $0.0123 and more of unknown price",
+            "recorded with consent: x-user.wav",
+        ):
+            assert words.split() in lines(text), words
+
+    def test_as_json_it_is_whole(self, data_dir: Path) -> None:
+        (only,) = json.loads(run(data_dir, FIRST, "--json"))["sessions"]
+        assert msgspec.convert(only["timeline"], Timeline) == TIMELINE
+        assert "timeline" not in json.loads(run(data_dir, "--json"))["sessions"][0]
+
+    def test_as_a_trace(self, data_dir: Path, tmp_path: Path) -> None:
+        assert "5 spans" in run(data_dir, FIRST, "--otlp", str(tmp_path / "trace.json"))
+        (of_server,) = json.loads((tmp_path / "trace.json").read_text())["resourceSpans"]
+        found = of_server["scopeSpans"][0]["spans"]
+        assert [span["name"] for span in found] == [
+            *("invoke_agent antiphon", "user activity", "generate_content gemini-3.8-live", "execute_tool [b]f"),
+            "engine gap",
+        ]
+
+    def test_deleting_leaves_nothing(self, data_dir: Path) -> None:
+        assert "deleted, 1 connections and 1 files" in run(data_dir, "delete", FIRST)
+        assert json.loads(run(data_dir, "--json")) == {"sessions": []}
+        assert not list((data_dir / FOLDER).iterdir())
+        left = sqlite3.connect(data_dir / FILE_NAME).execute("select count(*) from timelines").fetchone()
+        assert left == (0,)
+
+    @pytest.mark.parametrize("words", [["delete"], ["a", "b"], ["delete", "a", "b"], ["--otlp", "x.json"]])
+    def test_what_makes_no_sense_is_refused(self, data_dir: Path, words: list[str]) -> None:
+        result = CliRunner().invoke(commands.app, ["sessions", *words, "--data-dir", str(data_dir)])
+        assert result.exit_code == 2
+
+
 class TestErrors:
+    def test_nothing_to_delete(self, data_dir: Path, fail: Any) -> None:
+        assert "session nobody: nothing is known of it" in fail(data_dir, "delete", "nobody")
+
+    def test_no_trace_of_an_old_record(self, data_dir: Path, tmp_path: Path, fail: Any) -> None:
+        assert "there is no timeline of this session" in fail(data_dir, FIRST, "--otlp", str(tmp_path / "x.json"))
+
     @pytest.fixture
     def fail(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
         def fail(data_dir: Path, *arguments: str) -> str:

@@ -232,8 +232,12 @@ def talk(
 
 @app.command(name="sessions")
 def _sessions(
-    session_id: Annotated[str | None, typer.Argument(metavar="ID", help="Show everything about this one.")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID | delete ID]", help="Show everything about this one, or delete it."),
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many to list, the newest first.")] = 20,
+    otlp: Annotated[Path | None, typer.Option(help="Write the trace of the one to this file, as OTLP JSON.")] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -242,12 +246,24 @@ def _sessions(
     Examples:
 
     * `antiphon sessions` lists the newest
-    * `antiphon sessions 1f0c9a53b7d2e684` shows one whole
+    * `antiphon sessions 1f0c9a53b7d2e684` shows one whole, with what happened in it
+    * `antiphon sessions delete 1f0c9a53b7d2e684` deletes its record, its timeline and its recordings
     """
     folder = data_dir or Config().data_dir
+    if words and words[0] == "delete" and len(words) == 2:
+        connections, files = asyncio.run(sessions.delete(folder, words[1]))
+        typer.echo(f"{words[1]}: deleted, {connections} connections and {files} files of recordings")
+        return
+    if len(words or ()) > 1 or words == ["delete"]:
+        raise typer.BadParameter("give one ID, or: delete ID")
+    session_id = words[0] if words else None
     wanted = sessions.latest(folder, limit) if session_id is None else sessions.of(folder, session_id)
     entries = asyncio.run(wanted)
-    if as_json:
+    if otlp is not None:
+        if session_id is None:
+            raise typer.BadParameter("--otlp needs the ID of a session")
+        typer.echo(f"{otlp}: {sessions.write_otlp(entries, otlp)} spans")
+    elif as_json:
         typer.echo(sessions.as_json(entries))
     elif session_id is None:
         sessions.render_list(entries, Console())

@@ -1,18 +1,24 @@
-"""``antiphon sessions``: what is remembered of sessions that are over."""
+"""``antiphon sessions``: what is remembered of sessions that are over, and how it is forgotten."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antiphon.calls import spans
+from antiphon.calls.recording import forget
+from antiphon.cli import timeline
 from antiphon.live.record import Record
 from antiphon.live.tokens import Tokens, Usage
 from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.records import Entry, Records
+
+Found = TypeVar("Found")
 
 COLUMNS = ("began", "session", "model", "engine", "lasted", "turns", "tokens", "close", "ignored")
 WIDEST = 200
@@ -75,6 +81,8 @@ def render(entries: list[Entry], console: Console) -> None:
             console.print(f"  [bold]{title}[/]" if lines else f"  {title}: none", highlight=False)
             for line in lines:
                 console.print(f"    {escape(line)}", highlight=False, soft_wrap=True)
+        if entry.timeline is not None:
+            timeline.render(entry.timeline, console)
 
 
 def as_json(entries: list[Entry]) -> str:
@@ -82,7 +90,41 @@ def as_json(entries: list[Entry]) -> str:
     return msgspec.json.encode({"sessions": [_flat(entry) for entry in entries]}).decode()
 
 
-async def _read(data_dir: Path, wanted: Callable[[Records], Awaitable[list[Entry]]]) -> list[Entry]:
+def write_otlp(entries: list[Entry], file: Path) -> int:
+    """Write the traces of a session as OTLP JSON, as a collector would get them; how many spans there are.
+
+    Raises:
+        SessionsError: nothing was kept of what happened in it, or the file cannot be written.
+    """
+    told = [(entry, entry.timeline) for entry in entries if entry.timeline is not None]
+    if not told:
+        raise SessionsError("there is no timeline of this session: an older server wrote its record")
+    traces = [spans.spans(entry.record, kept, entry.began) for entry, kept in told]
+    try:
+        file.write_bytes(msgspec.json.encode(spans.otlp(traces)))
+    except OSError as error:
+        raise SessionsError(f"{file}: cannot be written ({error.strerror})") from error
+    return sum(map(len, traces))
+
+
+async def delete(data_dir: Path, session_id: str) -> tuple[int, int]:
+    """Delete everything of a session but what it cost: how many connections it had, how many files of recordings.
+
+    Raises:
+        SessionsError: nothing is known of it, or its recordings cannot be deleted.
+        StoreError: the database cannot be written.
+    """
+    connections = await _read(data_dir, lambda records: records.delete(session_id))
+    try:
+        files = forget(data_dir, session_id)
+    except OSError as error:
+        raise SessionsError(f"{error.filename}: cannot be deleted ({error.strerror})") from error
+    if not connections and not files:
+        raise SessionsError(f"session {session_id}: nothing is known of it; antiphon sessions lists those that are")
+    return connections, files
+
+
+async def _read(data_dir: Path, wanted: Callable[[Records], Awaitable[Found]]) -> Found:
     path = data_dir / FILE_NAME
     if not path.exists():
         raise SessionsError(
@@ -144,7 +186,8 @@ def _usage(usage: Usage) -> Table:
 def _flat(entry: Entry) -> dict[str, object]:
     """An entry as one object, its time readable."""
     began = datetime.fromtimestamp(entry.began, UTC).isoformat(timespec="milliseconds")
-    return {"began": began, "owner": entry.owner, **msgspec.structs.asdict(entry.record)}
+    flat = {"began": began, "owner": entry.owner, **msgspec.structs.asdict(entry.record)}
+    return flat if entry.timeline is None else {**flat, "timeline": entry.timeline}
 
 
 def _local(began: float) -> str:
