@@ -64,6 +64,7 @@ class Seen(Struct):
     interrupted: list[int] = field(default_factory=list)
     functions: Counter[str] = field(default_factory=Counter)
     closed: str = ""
+    forgotten: int = 0
     gaps: list[Gap] = field(default_factory=list)
     resumed: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -101,6 +102,8 @@ class Caller:
         self.seen = Seen()
         self._call = board.place()
         self._over = asyncio.Event()
+        self._said: list[str] = []
+        self._heard: list[str] = []
 
     async def talk(self, board: Switchboard) -> Seen:
         """The whole call."""
@@ -110,6 +113,8 @@ class Caller:
         for turn in range(TURNS):
             await self._ask(f"question {turn}")
         self._call.receive(ClientLeft())
+        known = "".join(turn.text for turn in self._call.session.context.history)
+        self.seen.forgotten = sum(each not in known for each in (*self._said, *self._heard))
         self.seen.gaps = self._call.line.gaps
         await board.finish(self._call)
         reading.cancel()
@@ -119,6 +124,7 @@ class Caller:
         began = time.perf_counter()
         self.seen.turns += 1
         self.seen.interrupted.append(0)
+        self._said.append(words)
         self._over.clear()
         self._call.receive(client.RealtimeInput(text=words))
         try:
@@ -130,7 +136,7 @@ class Caller:
         self.seen.waits.append(time.perf_counter() - began)
 
     async def _read(self) -> None:
-        cut = False
+        cut, words = False, ""
         while True:
             item = await self._call.outbox.get()
             if isinstance(item, Hangup):
@@ -142,14 +148,17 @@ class Caller:
             message = decode_server(item.frame)[0] if isinstance(item, SendFrame) else item
             self._answer(message)
             content = message.server_content
+            if content is not None and content.output_transcription is not None:
+                words += content.output_transcription.text
             if content is not None and content.interrupted:
                 cut = True
                 self.seen.interrupted[-1] += 1
             if content is not None and content.turn_complete:
                 # A turn that was cut is followed by another one with the same answer.
                 if not cut:
+                    self._heard.append(words)
                     self._over.set()
-                cut = False
+                cut, words = False, ""
 
     def _answer(self, message: ServerMessage) -> None:
         calls = message.tool_call.function_calls if message.tool_call else []
@@ -237,6 +246,7 @@ async def _account(seen: list[Seen], upstream: script.ScriptedUpstream, ledger: 
     table.rows = [
         ("turns that were asked", turns, turns),
         ("turns that were answered", answered, turns),
+        ("questions and whole answers that the history lacks", sum(each.forgotten for each in seen), 0),
         ("sessions that were closed", sum(bool(each.closed) for each in seen), 0),
         ("functions called", sum(sum(each.functions.values()) for each in seen), "-"),
         ("functions called twice", len(doubled), 0),
@@ -254,14 +264,14 @@ async def _account(seen: list[Seen], upstream: script.ScriptedUpstream, ledger: 
     table.notes.append("connections ended: " + ", ".join(f"{n} x {why}" for why, n in ends.most_common(6)))
     failed = [each.closed for each in seen if each.closed]
     table.notes += [f"closed: {why}" for why in sorted(set(failed))]
-    wrong = (told - billed - unread).total() + (billed - told).total()
+    wrong = sum(each.forgotten for each in seen) + (told - billed - unread).total() + (billed - told).total()
     table.ok = (answered, len(doubled), twice, wrong) == (turns, 0, 0, 0)
     table.ok &= not gaps or percentile(gaps, 95) < 1.0
     return table
 
 
 async def _billed(ledger: Ledger) -> tuple[Counter[int], int]:
-    """Answers of the hosted model in the ledger by their tokens, as it told; and the tokens counted where it did not."""
+    """Answers of the hosted model in the ledger by their tokens, as told; and the tokens that were counted instead."""
 
     def total(rows: Iterator[Row]) -> tuple[Counter[int], int]:
         hosted = [row.entry for row in rows if row.counts and row.entry.provider == "google"]
