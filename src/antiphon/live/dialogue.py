@@ -203,7 +203,9 @@ class Dialogue(ABC):
             history = _settled_part(history)
         self._seeded = len(history)
         self._opened_with = self.setup
-        return Seed(history, self.next_number if self.idle else self._generation.number)
+        # What is complete plays out under its number; any other answer goes on under its own.
+        number = self.next_number if self.idle else self._generation.number
+        return Seed(history, number + (self.model.state is Model.PLAYING))
 
     def lose(self, now: float) -> float | None:
         """The engine is gone. Returns from where in the input, in seconds, the next one must hear again; None: nowhere.

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from antiphon.testing.clock import VirtualClock
+    from antiphon.testing.realtime_upstream import ScriptedRealtime
     from antiphon.testing.server import RunningServer, Servers
     from antiphon.testing.spoken import SPOKEN, Spoken
     from antiphon.testing.upstream import ScriptedUpstream
 
-__all__ = ["SPOKEN", "RunningServer", "ScriptedUpstream", "Servers", "Spoken", "VirtualClock"]
+__all__ = ["SPOKEN", "RunningServer", "ScriptedRealtime", "ScriptedUpstream", "Servers", "Spoken", "VirtualClock"]
 
 _HOMES = {
     "VirtualClock": "clock",
@@ -20,6 +21,7 @@ _HOMES = {
     "Servers": "server",
     "SPOKEN": "spoken",
     "Spoken": "spoken",
+    "ScriptedRealtime": "realtime_upstream",
     "ScriptedUpstream": "upstream",
 }
 
