@@ -148,6 +148,15 @@ class TestTakeOver:
         assert it.plan.placements[0].fate[0] == "opened"
         assert it.plan.placements[0].fate[-1] == "released"
 
+    async def test_an_engine_that_is_given_up_ends_late_and_that_is_no_loss_of_the_next(self, stage: Any) -> None:
+        first, second, third = Engine(RELAY), Engine(), Engine()
+        it = await stage(first, second, third)
+        it.call.line.abandon("silent")
+        await settle()
+        assert first.lines[0].closes == 1
+        assert second.lines
+        assert not third.lines
+
     async def test_engines_that_do_not_open_are_passed_over(self, stage: Any) -> None:
         first, second, third = Engine(RELAY), Engine(), Engine()
         second.fails = [EngineUnavailable("no room")]

@@ -259,12 +259,12 @@ class Line:
         except asyncio.CancelledError:
             if self._over:
                 raise
-            self._lose(_ENDED)
+            self._lose_this(conversation, _ENDED)
         except Exception as error:
             log.error("%s: the engine failed", self._name(), exc_info=error)
-            self._lose(_FAILED, repr(error))
+            self._lose_this(conversation, _FAILED, repr(error))
         else:
-            self._lose(_ENDED)
+            self._lose_this(conversation, _ENDED)
 
     def _placed(self, event: ModelEvent) -> tuple[ModelEvent, ...]:
         """The event with its offsets on the session's clock: an engine counts the sound that it heard."""
@@ -281,6 +281,11 @@ class Line:
         told: Sequence[str] = getattr(self._plan, "decisions", ())
         self.decisions += [(self._clock.now(), text) for text in told[len(self.decisions) :]]
         return placement
+
+    def _lose_this(self, conversation: Conversation, reason: str, detail: str = "") -> None:
+        """This conversation is gone, which means nothing if another one has taken over."""
+        if conversation is self._conversation:
+            self._lose(reason, detail)
 
     def _lose(self, reason: str, detail: str = "", *, retry: bool = True) -> None:
         """The conversation is gone: the next engine takes over, or the call ends."""
