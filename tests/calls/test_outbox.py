@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from antiphon.calls import outbox
 from antiphon.calls.outbox import Hangup, Outbox
-from antiphon.live.effects import SendSpeech
+from antiphon.live.effects import SendFrame, SendSpeech
 from antiphon.wire.gemini.server import GoAway, ServerMessage
 
 LIMIT = 1000
@@ -77,6 +77,66 @@ async def test_a_waiting_reader_is_not_given_what_was_forgotten(waiting: Any) ->
     box.forget_speech_before(2)
     box.put(message(1))
     assert await getting == message(1)
+
+
+class TestStraight:
+    @pytest.fixture
+    def box(self) -> Outbox:
+        box = Outbox()
+        self.written: list[Any] = []
+        self.keeps_up = True
+
+        def write(item: Any) -> bool:
+            if self.keeps_up:
+                self.written.append(item)
+            return self.keeps_up
+
+        box.straight = write
+        return box
+
+    async def test_speech_is_written_at_once_while_somebody_waits(self, box: Outbox) -> None:
+        getting = asyncio.ensure_future(box.get())
+        await asyncio.sleep(0)
+        items = [SendSpeech(1, bytes(2 * LIMIT)), SendFrame(1, b"{}"), SendFrame(0, b"{}")]
+        for item in items:
+            box.put(item)
+        assert self.written == items
+        assert not getting.done()
+        assert box.dropped_bytes == 0
+        box.put(message(1))
+        assert await getting == message(1)
+
+    async def test_speech_behind_something_waits_with_it(self, box: Outbox, waiting: Any) -> None:
+        getting = asyncio.ensure_future(box.get())
+        await asyncio.sleep(0)
+        items = [message(1), SendSpeech(1, b"ab"), message(2)]
+        for item in items:
+            box.put(item)
+        assert [await getting, *await waiting(box)] == items
+        assert not self.written
+
+    async def test_speech_waits_while_something_is_being_written(self, box: Outbox, waiting: Any) -> None:
+        box.put(message(1))
+        assert await box.get() == message(1)
+        box.put(SendSpeech(1, b"ab"))
+        assert await waiting(box) == [SendSpeech(1, b"ab")]
+        assert not self.written
+
+    async def test_what_cannot_be_written_now_waits(self, box: Outbox) -> None:
+        getting = asyncio.ensure_future(box.get())
+        await asyncio.sleep(0)
+        self.keeps_up = False
+        box.put(SendSpeech(1, b"ab"))
+        assert await getting == SendSpeech(1, b"ab")
+
+    async def test_nobody_waits_any_more_who_gave_up(self, box: Outbox, waiting: Any) -> None:
+        getting = asyncio.ensure_future(box.get())
+        await asyncio.sleep(0)
+        getting.cancel()
+        await asyncio.gather(getting, return_exceptions=True)
+        box.put(SendSpeech(1, b"ab"))
+        assert await waiting(box) == [SendSpeech(1, b"ab")]
+        assert not self.written
 
 
 speech = st.builds(lambda size: ("speech", size), st.integers(0, LIMIT + 1))

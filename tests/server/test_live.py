@@ -247,6 +247,36 @@ class TestConversation:
         await client.socket.send(iter(['{"realtimeInput":', '{"text":', '"hi"}}']))
         assert await client.turn()
 
+    async def test_sound_does_not_overtake_what_has_to_be_looked_up(self, client: Any, puppet: Any) -> None:
+        puppet.answers = False
+        await client.send({"setup": {"model": "gemini-3.8-live"}})
+        for number in range(1, 6):
+            await client.audio(bytes(2 * number))
+            await client.text(str(number))
+        await client.receive()
+        await puppet.latest.told(events.Respond, 5)
+        told = [event for event in puppet.latest.sent if isinstance(event, events.Audio | events.Respond)]
+        assert [type(event) for event in told] == 5 * [events.Audio, events.Respond]
+        assert [len(event.pcm) for event in told[::2]] == [2, 4, 6, 8, 10]
+
+    async def test_sound_that_is_too_long_is_refused_as_everything_is(self, serve: Any, dial: Any) -> None:
+        client = await dial(await serve(max_message_bytes=2000))
+        await client.setup()
+        await client.audio(bytes(640))
+        await client.audio(bytes(1600))
+        code, reason = await client.closed()
+        assert code == 1009
+        assert "exceed the 2000 of this server" in reason
+
+    @pytest.mark.parametrize("odd", [{"realtimeInput": {"audio": {"data": "!!!"}}}, {"realtimeInput": {"audio": 1}}])
+    async def test_odd_sound_is_refused_by_name(self, client: Any, odd: dict[str, Any]) -> None:
+        await client.setup()
+        await client.audio()
+        await client.send(odd)
+        code, reason = await client.closed()
+        assert code == 1007
+        assert "realtimeInput.audio" in reason
+
     async def test_what_is_heard_is_answered(self, client: Any, puppet: Any, kinds: Any) -> None:
         await client.setup(inputAudioTranscription={})
         puppet.hears = [

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -27,17 +28,25 @@ class Outbox:
 
     Only model speech is ever dropped: that of a generation that was interrupted, and, when a client reads so slowly
     that :data:`MAX_SPEECH_BYTES` wait already, what would come on top. Messages always stay, in order.
+
+    ``straight`` is a short way past the queue for speech: it writes an item at once, or returns False where that cannot
+    be. It is tried only while somebody waits in :meth:`get` and nothing waits for them.
     """
 
     def __init__(self) -> None:
         self._items: deque[Outgoing] = deque()
         self._ready = asyncio.Event()
+        self._awaited = False
         self._speech_bytes = 0
+        self.straight: Callable[[SendSpeech | SendFrame], bool] | None = None
         self.dropped_bytes = 0
         """Speech dropped because the client read too slowly."""
 
     def put(self, item: Outgoing) -> None:
-        """Queue ``item``."""
+        """Queue ``item``, or write it at once."""
+        straight = self.straight if self._awaited and not self._items else None
+        if straight is not None and isinstance(item, SendSpeech | SendFrame) and straight(item):
+            return
         if size := _speech_bytes(item):
             if self._speech_bytes + size > MAX_SPEECH_BYTES:
                 self.dropped_bytes += size
@@ -56,7 +65,11 @@ class Outbox:
         """The next item, once there is one."""
         while not self._items:
             self._ready.clear()
-            await self._ready.wait()
+            self._awaited = True
+            try:
+                await self._ready.wait()
+            finally:
+                self._awaited = False
         item = self._items.popleft()
         self._speech_bytes -= _speech_bytes(item)
         return item

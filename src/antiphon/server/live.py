@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,10 +17,10 @@ from antiphon.live.events import Failure
 from antiphon.live.inputs import ClientLeft, FrameSkipped, Refused, Unread
 from antiphon.server.auth import Gate
 from antiphon.server.pictures import PictureCheck
-from antiphon.server.socket import ABORT
+from antiphon.server.socket import ABORT, STRAIGHT, SocketProtocol
 from antiphon.wire.gemini.client import Message as ClientMessage
 from antiphon.wire.gemini.client import RealtimeInput, Setup
-from antiphon.wire.gemini.decode import Frame, decode_client
+from antiphon.wire.gemini.decode import Frame, decode_audio, decode_client
 from antiphon.wire.gemini.dialect import Dialect, dialect_of
 from antiphon.wire.gemini.encode import FrameTooLargeError, encode_audio, encode_server
 from antiphon.wire.refusal import CloseCode, Refusal, close_reason
@@ -100,10 +101,15 @@ class LiveDoor:
             log.info("refused: %s", refusal)
             await send(_close(refusal.code, str(refusal)))
             return
+        socket = scope.get("extensions", {}).get(STRAIGHT)
+        if socket is not None:
+            call.outbox.straight = partial(self._write_straight, route, socket)
         writer = asyncio.create_task(self._write(call, route, send, scope))
         try:
-            await self._read(call, route, receive)
+            await self._read(call, route, receive, socket)
         finally:
+            if socket is not None:
+                socket.taker = None
             call.receive(ClientLeft())
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
@@ -114,20 +120,42 @@ class LiveDoor:
         if self._allowed_origins and origin and origin not in self._allowed_origins:
             raise Refusal("origin", f"{origin[:60]} is not allowed", "see allowed_origins", CloseCode.POLICY)
 
-    async def _read(self, call: Call, route: Route, receive: Receive) -> None:
+    async def _read(self, call: Call, route: Route, receive: Receive, socket: SocketProtocol | None) -> None:
         """Hand the client's frames to the call, in order, until the connection is closed, by either side."""
-        while (event := await receive())["type"] != "websocket.disconnect":
-            if call.session.closed:
-                continue
-            frame = event.get("text") or event.get("bytes") or b""
-            message = self._decode(call, route, frame)
-            if message is None or call.session.closed:
-                continue
-            if isinstance(message, RealtimeInput) and message.audio is not None and _is_sound(message):
-                # Nearly all messages: sound. There is nothing to wait for.
-                call.receive(message)
-            else:
-                await self._take(call, message, route, frame)
+        take = partial(self._take_sound, call)
+        while True:
+            if socket is not None:
+                socket.taker = take
+            event = await receive()
+            if socket is not None:
+                # What comes while this message is looked at waits for that.
+                socket.taker = None
+            if event["type"] == "websocket.disconnect":
+                return
+            await self._hand_over(call, route, event.get("text") or event.get("bytes") or b"")
+
+    async def _hand_over(self, call: Call, route: Route, frame: Frame) -> None:
+        if call.session.closed:
+            return
+        message = self._decode(call, route, frame)
+        if message is None or call.session.closed:
+            return
+        if isinstance(message, RealtimeInput) and message.audio is not None and _is_sound(message):
+            call.receive(message)
+        else:
+            await self._take(call, message, route, frame)
+
+    def _take_sound(self, call: Call, frame: bytes) -> bool:
+        """Hand a chunk of sound to the call, past everything that other messages need; whether it was one."""
+        if len(frame) > self._max_message_bytes:
+            return False
+        if call.session.closed:
+            return True
+        message = decode_audio(frame)
+        if message is None:
+            return False
+        call.receive(message)
+        return True
 
     def _decode(self, call: Call, route: Route, frame: Frame) -> ClientMessage | None:
         """The message in a frame; None if it was refused."""
@@ -175,6 +203,16 @@ class LiveDoor:
         except OSError:
             # The client is gone; the reading side learns of it as well, and ends the call.
             pass
+
+    @staticmethod
+    def _write_straight(route: Route, socket: SocketProtocol, item: SendSpeech | SendFrame) -> bool:
+        """Write speech at once, where that can be done and the client keeps up; whether it was."""
+        if isinstance(item, SendFrame):
+            return socket.write(item.frame)
+        try:
+            return socket.writable.is_set() and socket.write(encode_audio(item.pcm, route.dialect or "gemini"))
+        except FrameTooLargeError:
+            return False
 
     def _frame(self, item: Outgoing, call: Call, dialect: Dialect) -> Message:
         if isinstance(item, Hangup):

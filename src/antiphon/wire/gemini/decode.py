@@ -47,7 +47,7 @@ def decode_client(frame: Frame) -> tuple[client.Message, Ignored]:
     Raises:
         Refusal: the frame is not JSON, holds no known message or more than one, or a member has the wrong type.
     """
-    audio = _decode_audio(frame)
+    audio = decode_audio(frame)
     return (audio, _NOTHING) if audio else _decode_any(frame)
 
 
@@ -75,7 +75,8 @@ def convert(kind: type[_Kind], value: Any, path: str) -> tuple[_Kind, Ignored]:
     return message, tuple(ignored)
 
 
-def _decode_audio(frame: Frame) -> client.RealtimeInput | None:
+def decode_audio(frame: Frame) -> client.RealtimeInput | None:
+    """The message in a frame that holds a chunk of audio and nothing else; None for any other frame."""
     # Only the one shape: whatever is odd about a frame, the general way says it better.
     try:
         spelled = _parse_audio(frame)
