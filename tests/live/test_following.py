@@ -283,6 +283,57 @@ class TestLoss:
         assert relayed.event(EngineLost("again")) == []
 
 
+class TestFailingAgain:
+    """An answer is interrupted once at most for failures of engines, however many there are."""
+
+    def cut(self, driver: Any, number: int, names: Any) -> list[str]:
+        driver.event(engine.Speech(number, SECOND))
+        told = driver.event(engine.Interrupted(number, again=True)) + driver.event(engine.TurnComplete(number))
+        return [name for name in names(told) if not name.startswith("tell")]
+
+    def test_an_engine_that_cuts_its_answer_twice_goes_on_behind_what_was_heard(self, relayed: Any, names: Any) -> None:
+        begins(relayed)
+        assert self.cut(relayed, 1, names) == ["interrupted", "turn_complete", "charge"]
+        relayed.event(engine.GenerationStarted(2))
+        assert self.cut(relayed, 2, names) == []
+        assert names(relayed.event(engine.GenerationStarted(3))) == []
+        assert names(relayed.event(engine.Speech(3, SECOND))) == ["speech"]
+        relayed.event(engine.GenerationComplete(3))
+        assert names(relayed.event(engine.TurnComplete(3))) == ["turn_complete", "charge"]
+        assert [charge.generation for charge in relayed.charges] == [1, 3]
+
+    def test_the_next_engine_does_too(self, relayed: Any, names: Any) -> None:
+        begins(relayed)
+        self.cut(relayed, 1, names)
+        relayed.event(engine.GenerationStarted(2))
+        relayed.event(engine.Speech(2, SECOND))
+        assert names(relayed.event(EngineLost("gone"))) == ["note", "open"]
+        assert relayed.event(EngineOpened(LED)) == [Tell(engine.Respond(2, (user("hello "),)))]
+        assert names(relayed.event(engine.Speech(2, SECOND))) == ["speech"]
+
+    def test_one_that_never_comes_back_is_succeeded(self, relayed: Any, names: Any) -> None:
+        begins(relayed)
+        self.cut(relayed, 1, names)
+        relayed.event(engine.GenerationStarted(2))
+        self.cut(relayed, 2, names)
+        assert [effect for effect in relayed.later(40) if isinstance(effect, Abandon)]
+        lose(relayed)
+        assert relayed.taken_over == [Tell(engine.Respond(2, (user("hello "),)))]
+
+    def test_the_user_may_interrupt_all_the_same(self, relayed: Any, names: Any) -> None:
+        begins(relayed)
+        self.cut(relayed, 1, names)
+        relayed.event(engine.GenerationStarted(2))
+        relayed.event(engine.Speech(2, SECOND))
+        assert "interrupted" in names(relayed.event(engine.Interrupted(2)))
+
+    def test_an_engine_lost_before_it_answers_anew_owes_the_answer(self, relayed: Any, names: Any) -> None:
+        begins(relayed)
+        self.cut(relayed, 1, names)
+        lose(relayed)
+        assert relayed.taken_over == [Tell(engine.Respond(2, (user("hello "),)))]
+
+
 class TestCallsInFlight:
     CALL = FunctionCall("c", "f", {"x": 1})
 

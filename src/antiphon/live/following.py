@@ -58,7 +58,7 @@ class Following(Calling):
         self.anew = False
         self._words: list[str] = []
         self._turn_began = self._answered_from = 0.0
-        self._answers_writing = False
+        self._answers_writing = self._awaits_successor = False
         self._asked_at: float | None = None
         self._cut_at = self._heard_at_cut = 0.0
         self._names: dict[str, str] = {}
@@ -213,6 +213,11 @@ class Following(Calling):
             # What the engine before had begun to answer.
             self._due, self._again, self._asked_at = False, False, None
             return
+        if self._awaits_successor and not self.idle:
+            self._awaits_successor = False
+            self._generation.number = event.generation
+            self._go_on()
+            return
         if not self.idle:
             self._round_off(now)
         # What was written is known, whatever sound came beside it.
@@ -224,7 +229,10 @@ class Following(Calling):
 
     def interrupted(self, event: engine.Interrupted, now: float) -> None:
         """The engine stopped by itself."""
-        if self._is_of_answer(event.generation):
+        if event.again and self._failed and self._is_of_answer(event.generation):
+            # Nobody is interrupted twice for what they did not do: the next answer goes on behind this one.
+            self.anew = self._awaits_successor = True
+        elif self._is_of_answer(event.generation):
             self._failed = event.again
             if event.again:
                 self._owe(now)
@@ -245,7 +253,7 @@ class Following(Calling):
 
     def turn_complete(self, event: engine.TurnComplete, now: float) -> None:
         """The engine says that the turn is over in the user's ear."""
-        if self.idle or event.generation != self._generation.number:
+        if self.idle or event.generation != self._generation.number or self._awaits_successor:
             self.anew = True
             return
         if self.model.state in (Model.GENERATING, Model.AWAITING_TOOLS):
@@ -369,7 +377,7 @@ class Following(Calling):
             self._seeded = len(self.context.history)
 
     def _ended(self) -> None:
-        self._filler_at = None
+        self._filler_at, self._awaits_successor = None, False
 
     def _turn_over(self, now: float) -> None:
         self._tell_results(now)
@@ -419,7 +427,7 @@ class Following(Calling):
         elif self.model.state is Model.AWAITING_TOOLS and not self._generation.unanswered:
             # It had all it needs to go on: whoever takes over goes on instead.
             self._go_on()
-        self._asked_at = None
+        self._asked_at, self._awaits_successor = None, False
         return super().lose(now)
 
     def _forget_hearing(self) -> float | None:
