@@ -23,6 +23,7 @@ from antiphon.audio.vad import load_vad
 from antiphon.testing import SPOKEN
 
 ROOT = Path(__file__).parents[2]
+CALLS = ("brisk", "usual", "idle")
 TIMEOUT = 240.0
 """Far longer than any of it takes: a benchmark that hangs is to end, not one on a busy machine."""
 SIZES = {
@@ -31,6 +32,8 @@ SIZES = {
     "floor": "--sessions 2 --seconds 0.3 --chunks 20",
     "latency": "--sessions 1 --rounds 1",
     "interruption": "--rounds 1",
+    "chaos": "--sessions 4 --rounds 1",
+    "gates": "",
     "metering": "--rounds 1 --seconds 0.01",
     "relay": "--sessions 2 --seconds 0.3 --rounds 1",
     "memory": "--sessions 2 --seconds 0.3",
@@ -109,6 +112,22 @@ class TestEveryBenchmark:
         table = tables["interruption"]
         assert column(table, "times") == [1, 1]
         assert all(cell.endswith(" frames") for cell in column(table, "audio after onset"))
+
+    def test_what_chaos_does_to_calls_is_counted_beside_what_it_should_be(
+        self, tables: dict[str, dict[str, Any]]
+    ) -> None:
+        table = tables["chaos"]
+        seen = dict(zip(column(table, "what"), column(table, "seen"), strict=True))
+        wanted = dict(zip(column(table, "what"), column(table, "should be"), strict=True))
+        exact = {what: count for what, count in wanted.items() if not isinstance(count, str)}
+        assert {what: seen[what] for what in exact} == exact
+        assert seen["turns that were answered"] > 0
+
+    def test_gates_save_most_of_the_call_that_is_idle_most(self, tables: dict[str, dict[str, Any]]) -> None:
+        rows = tables["gates"]["rows"]
+        saved = [float(cell.split()[0]) for cell in column(tables["gates"], "saved")]
+        by_call = {call: [s for row, s in zip(rows, saved, strict=True) if row[0].startswith(call)] for call in CALLS}
+        assert max(by_call["brisk"]) < min(by_call["usual"]) <= max(by_call["usual"]) < min(by_call["idle"])
 
     def test_memory_is_measured_for_three_crowds(self, tables: dict[str, dict[str, Any]]) -> None:
         assert column(tables["memory"], "sessions") == [0, *(3 * [2, 2, 0])]
