@@ -297,7 +297,7 @@ class TestFailingAgain:
         relayed.event(engine.GenerationStarted(2))
         assert self.cut(relayed, 2, names) == []
         assert names(relayed.event(engine.GenerationStarted(3))) == []
-        assert names(relayed.event(engine.Speech(3, SECOND))) == ["speech"]
+        assert set(names(relayed.event(engine.Speech(3, SECOND)))) == {"speech"}
         relayed.event(engine.GenerationComplete(3))
         assert names(relayed.event(engine.TurnComplete(3))) == ["turn_complete", "charge"]
         assert [charge.generation for charge in relayed.charges] == [1, 3]
@@ -309,7 +309,7 @@ class TestFailingAgain:
         relayed.event(engine.Speech(2, SECOND))
         assert names(relayed.event(EngineLost("gone"))) == ["note", "open"]
         assert relayed.event(EngineOpened(LED)) == [Tell(engine.Respond(2, (user("hello "),)))]
-        assert names(relayed.event(engine.Speech(2, SECOND))) == ["speech"]
+        assert set(names(relayed.event(engine.Speech(2, SECOND)))) == {"speech"}
 
     def test_one_that_never_comes_back_is_succeeded(self, relayed: Any, names: Any) -> None:
         begins(relayed)

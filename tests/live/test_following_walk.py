@@ -256,9 +256,9 @@ class Walk(RuleBasedStateMachine):
         self.say(engine.TurnComplete(self.number - old), server.ServerContent(turn_complete=True), raw)
 
     @precondition(lambda self: self.up and self.abilities.takes_turns)
-    @rule(old=numbers, raw=st.booleans())
-    def is_interrupted(self, old: int, raw: bool) -> None:
-        self.say(engine.Interrupted(self.number - old), server.ServerContent(interrupted=True), raw)
+    @rule(old=numbers, raw=st.booleans(), again=st.booleans())
+    def is_interrupted(self, old: int, raw: bool, again: bool) -> None:
+        self.say(engine.Interrupted(self.number - old, again), server.ServerContent(interrupted=True), raw)
 
     @precondition(lambda self: self.up)
     @rule(names=st.lists(st.sampled_from("fg"), min_size=1, max_size=2), same=st.booleans(), raw=st.booleans())
