@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from bench import chaos, gates, input_path, interruption, latency, memory, metering, relay, sessions, soak
+from bench import chaos, gates, input_path, interruption, latency, memory, metering, observing, relay, sessions, soak
 from bench.child import run_in
 from bench.report import Sizes, Table
 
@@ -26,6 +26,7 @@ MEASURES: dict[str, tuple[str, Run]] = {
     "chaos": ("calls over an upstream that dies at random", chaos.run),
     "gates": ("what the gates hold back of recorded calls, and save", gates.run),
     "metering": ("what keeping account of a call costs it", metering.run),
+    "observing": ("what timelines, metrics and recordings cost a message of sound", observing.run),
     "relay": ("what a relay costs per pair of frames and adds in delay, beside two bare sockets", relay.run),
     "memory": ("memory of idle and of listening sessions", memory.run),
     "soak": ("whether anything stays behind when many come and go", soak.run),

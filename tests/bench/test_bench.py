@@ -35,6 +35,7 @@ SIZES = {
     "chaos": "--sessions 4 --rounds 1",
     "gates": "",
     "metering": "--rounds 1 --seconds 0.01",
+    "observing": "--rounds 1",
     "relay": "--sessions 2 --seconds 0.3 --rounds 1",
     "memory": "--sessions 2 --seconds 0.3",
     "soak": "--sessions 2 --minutes 0.1",
@@ -89,6 +90,11 @@ class TestEveryBenchmark:
         for without, metered, more in zip(*(column(table, name) for name in table["columns"][1:4]), strict=True):
             assert more == pytest.approx(metered - without)
         assert column(table, "with")[1] > column(table, "without")[1], "a generation is priced"
+
+    def test_looking_on_is_measured_with_and_without_a_recording(self, tables: dict[str, dict[str, Any]]) -> None:
+        added = column(tables["observing"], "added µs")
+        assert len(added) == 4
+        assert max(added) < 50, "microseconds, on whatever machine"
 
     def test_a_relay_is_measured_beside_two_sockets(self, tables: dict[str, dict[str, Any]]) -> None:
         table = tables["relay"]

@@ -17,12 +17,16 @@ import msgspec
 import pytest
 import yaml
 
+from antiphon.calls.recording import CONSENT_LABEL, RecordingConfig
+from antiphon.calls.station import EngineStatus
 from antiphon.engines.cascade.brain import ScriptBrain
 from antiphon.engines.cascade.brain.language_model import LanguageModelConfig, language_model
 from antiphon.live.policy import Policy
 from antiphon.meter.budgets import BudgetConfig
 from antiphon.meter.prices import OwnPrice, Prices, Unknown
 from antiphon.server.config import Config, SearchConfig, load_config
+from antiphon.server.metrics import Metrics
+from antiphon.server.telemetry_config import TelemetryConfig
 from antiphon.wire.gemini import client, server
 
 ROOT = Path(__file__).parents[2]
@@ -276,6 +280,8 @@ class TestTheConfiguration:
         shown = tomllib.loads(toml)
         session, search = shown.pop("session"), shown["search"]
         assert {*shown, *optional, "session"} == set(Config.__struct_fields__)
+        assert set(shown["telemetry"]) == set(TelemetryConfig.__struct_fields__)
+        assert set(shown["recording"]) == set(RecordingConfig.__struct_fields__)
         assert set(search) == set(SearchConfig.__struct_fields__)
         assert set(session) == set(Policy.__struct_fields__)
 
@@ -306,6 +312,15 @@ def test_every_price_and_budget_of_its_page_can_be_set() -> None:
     assert not shown
     page = (ROOT / "docs" / "costs.md").read_text()
     assert not [name for name in OwnPrice.__struct_fields__ if name not in page and name != "least_seconds"]
+
+
+def test_every_metric_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "observing.md").read_text()
+    shown = set(re.findall(r"`(antiphon_\w+)`", page)) - {CONSENT_LABEL}
+    metrics = Metrics(lambda: 0, lambda: [EngineStatus("a", "ready", 0)])
+    served = {family.name: family.type for family in metrics.registry.collect() if family.name.startswith("antiphon_")}
+    suffixes = {"counter": "_total", "info": "_info"}
+    assert shown == {name + suffixes.get(kind, "") for name, kind in served.items()}
 
 
 def test_yaml_is_a_script(tmp_path: Path) -> None:

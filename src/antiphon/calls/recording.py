@@ -58,19 +58,14 @@ class RecordingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("days must be more than 0 and less than 36500")
 
 
-class _Piece(Struct, gc=False):
-    """Something to be done to a track: sound put at a sample, or (``data`` None) the end of it."""
+_Piece = tuple["_Track", float, bytes | None, int]
+"""What is to be done to a track: at which second, the sound, and its rate or one of these. Plain, for there are many."""
 
-    track: "_Track"
-    at: int
-    data: bytes | None
-    rate: int = 0
-    """Of ``data``; 0 for a frame of the Gemini dialect that holds speech."""
+_FRAME: Final = 0
+"""Not sound, but a frame of the Gemini dialect that holds some."""
 
-
-class _Cut(Struct, gc=False):
-    track: "_Track"
-    at: int
+_CUT: Final = -1
+_END: Final = -2
 
 
 class _Track:
@@ -83,12 +78,12 @@ class _Track:
         self._resampler: Resampler | None = None
         self._failed = False
 
-    def do(self, piece: "_Piece | _Cut") -> None:
+    def do(self, at: float, data: bytes | None, rate: int) -> None:
         """Do what a piece asks for. A track that failed once does nothing any more."""
         if self._failed:
             return
         try:
-            self._do(piece)
+            self._do(round(at * self._rate), data, rate)
         except (OSError, ValueError) as error:
             self._failed = True
             log.error("%s: the recording ends here: %s", self.path, error)
@@ -102,16 +97,16 @@ class _Track:
                 self._failed = True
                 log.error("%s: the recording ends here: %s", self.path, error)
 
-    def _do(self, piece: "_Piece | _Cut") -> None:
-        if isinstance(piece, _Cut):
-            if self._file is not None:
-                self._file.cut(piece.at)
-        elif piece.data is None:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+    def _do(self, at: int, data: bytes | None, rate: int) -> None:
+        if data is not None:
+            self._open().put(at, self._sound(data, rate))
+        elif self._file is None:
+            return
+        elif rate == _CUT:
+            self._file.cut(at)
         else:
-            self._open().put(piece.at, self._sound(piece.data, piece.rate))
+            self._file.close()
+            self._file = None
 
     def _open(self) -> GrowingWav:
         if self._file is None:
@@ -121,7 +116,7 @@ class _Track:
         return self._file
 
     def _sound(self, data: bytes, rate: int) -> bytes:
-        if rate == 0:
+        if rate == _FRAME:
             begins = data.index(b'"data"') + 6
             begins = data.index(b'"', begins) + 1
             return bytes(pybase64.b64decode(data[begins : data.index(b'"', begins)]))
@@ -152,39 +147,37 @@ class CallRecorder:
         if begins < self._heard_to + JITTER_SECONDS:
             begins = self._heard_to
         self._heard_to = begins + seconds
-        self._put(_Piece(self._user, round(begins * USER_RATE), pcm, rate), seconds)
+        if not self._recordings.put((self._user, begins, pcm, rate), len(pcm)):
+            self._dropped += seconds
 
     def speak(self, pcm: bytes, now: float) -> None:
         """Speech of the model was sent: 24 kHz. It is heard after the speech before."""
         seconds = len(pcm) / (2 * OUTPUT_RATE)
-        self._put(_Piece(self._model, self._place(seconds, now), pcm, OUTPUT_RATE), seconds)
+        begins = self._spoken_to if self._spoken_to > now else now
+        self._spoken_to = begins + seconds
+        if not self._recordings.put((self._model, begins, pcm, OUTPUT_RATE), len(pcm)):
+            self._dropped += seconds
 
     def speak_frame(self, frame: bytes, seconds: float, now: float) -> None:
         """Speech of the model was sent, in a frame of the Gemini dialect that nobody read yet."""
-        self._put(_Piece(self._model, self._place(seconds, now), frame), seconds)
-
-    def _place(self, seconds: float, now: float) -> int:
-        begins = max(self._spoken_to, now)
+        begins = self._spoken_to if self._spoken_to > now else now
         self._spoken_to = begins + seconds
-        return round(begins * OUTPUT_RATE)
+        if not self._recordings.put((self._model, begins, frame, _FRAME), len(frame)):
+            self._dropped += seconds
 
     def cut(self, now: float) -> None:
         """What was not heard until now never will be."""
         if self._spoken_to > now:
             self._spoken_to = now
-            self._recordings.put(_Cut(self._model, round(now * OUTPUT_RATE)), 0)
+            self._recordings.put((self._model, now, None, _CUT), 0)
 
     def finish(self, now: float) -> Recording:
         """The call is over: nothing more is heard."""
         self.cut(now)
         for track in (self._user, self._model):
-            self._recordings.put(_Piece(track, 0, None), 0)
+            self._recordings.put((track, now, None, _END), 0)
         spoke = [(self._user, self._heard_to), (self._model, self._spoken_to)]
         return Recording(self._why, tuple(track.path.name for track, end in spoke if end), self._dropped)
-
-    def _put(self, piece: _Piece, seconds: float) -> None:
-        if not self._recordings.put(piece, len(piece.data or b"")):
-            self._dropped += seconds
 
 
 class Recordings:
@@ -200,7 +193,7 @@ class Recordings:
         self.folder = data_dir / FOLDER
         self._config = config
         self._capacity = capacity
-        self._waiting: list[_Piece | _Cut] = []
+        self._waiting: list[_Piece] = []
         self._bytes = 0
         self._told_full = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="antiphon-recording")
@@ -220,14 +213,14 @@ class Recordings:
             return None
         return CallRecorder(self, self.folder / session_id, "consented" if consented else "always")
 
-    def put(self, piece: "_Piece | _Cut", size: int) -> bool:
+    def put(self, piece: _Piece, size: int) -> bool:
         """Take what is to be written; whether there was room. Never waits. Ends and cuts always have room."""
-        if self._bytes + size > self._capacity:
+        if (total := self._bytes + size) > self._capacity:
             if not self._told_full:
                 self._told_full = True
                 log.error("%s is written too slowly: sound of recordings is dropped", self.folder)
             return False
-        self._bytes += size
+        self._bytes = total
         self._waiting.append(piece)
         return True
 
@@ -236,7 +229,7 @@ class Recordings:
         pieces, self._waiting = self._waiting, []
         if not pieces:
             return
-        size = sum(len(piece.data or b"") for piece in pieces if isinstance(piece, _Piece))
+        size = sum(len(data or b"") for _, _, data, _ in pieces)
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, _write, pieces)
         finally:
@@ -272,10 +265,10 @@ def forget(data_dir: Path, session_id: str) -> int:
     return count
 
 
-def _write(pieces: "list[_Piece | _Cut]") -> None:
-    for piece in pieces:
-        piece.track.do(piece)
-    for track in {id(piece.track): piece.track for piece in pieces}.values():
+def _write(pieces: list[_Piece]) -> None:
+    for track, at, data, rate in pieces:
+        track.do(at, data, rate)
+    for track in {id(piece[0]): piece[0] for piece in pieces}.values():
         track.count()
 
 

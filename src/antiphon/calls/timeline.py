@@ -140,7 +140,16 @@ class Chronicle:
             and effects
             and type(effects[-1]) in _SPEECH
         ):
-            self._go_on_speaking(event, now)
+            turn, recorder = self._turn, self._recorder
+            assert turn is not None
+            if type(event) is Speech:
+                turn.spoken += len(event.pcm) / BYTES_PER_SECOND
+                if recorder is not None:
+                    recorder.speak(event.pcm, now - self._began)
+            elif type(event) is RelayedSpeech:
+                turn.spoken += event.seconds
+                if recorder is not None:
+                    recorder.speak_frame(event.frame, event.seconds, now - self._began)
             return
         if self._failed:
             return
@@ -150,19 +159,6 @@ class Chronicle:
             # Whoever looks on must never harm the call.
             self._failed = True
             log.exception("%s: its timeline ends here", self._session.id)
-
-    def _go_on_speaking(self, event: Any, now: float) -> None:
-        turn = self._turn
-        assert turn is not None
-        recorder = self._recorder
-        if type(event) is Speech:
-            turn.spoken += len(event.pcm) / BYTES_PER_SECOND
-            if recorder is not None:
-                recorder.speak(event.pcm, now - self._began)
-        else:
-            turn.spoken += event.seconds
-            if recorder is not None:
-                recorder.speak_frame(event.frame, event.seconds, now - self._began)
 
     def _look(self, event: Event, effects: Sequence[Effect], now: float) -> None:
         self._now = now
