@@ -3,15 +3,18 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.calls.conftest import Line, settle
 
 from antiphon.calls.call import Call
-from antiphon.calls.line import KEPT_SECONDS, TAKE_OVER_SECONDS
+from antiphon.calls.line import KEPT_PICTURES, KEPT_SECONDS, MAX_KEPT, TAKE_OVER_SECONDS
+from antiphon.calls.line import Line as CallLine
 from antiphon.calls.outbox import Hangup
 from antiphon.engines.base import NOTHING, EngineUnavailable
 from antiphon.live import events
@@ -23,7 +26,6 @@ from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
 from antiphon.testing.clock import VirtualClock
 from antiphon.wire.gemini import client
-from tests.calls.conftest import Line, settle
 
 RELAY = Abilities("relay", takes_turns=True, paces=True, relays=True)
 LED = Abilities("led")
@@ -95,14 +97,16 @@ class Several:
 class Stage:
     """One call over several engines."""
 
-    def __init__(self, *engines: Engine, announcer: Any = None) -> None:
+    def __init__(self, *engines: Engine, announcer: Any = None, manual: bool = False) -> None:
         self.clock = VirtualClock(now=100.0)
         self.engines = engines
         self.plan = Several(*engines)
+        detection = client.AutomaticActivityDetection(disabled=True) if manual else None
+        self.realtime = client.RealtimeInputConfig(automatic_activity_detection=detection)
         self.call = Call("a", lambda model: self.plan, Policy(voice_activity=False), self.clock, announcer=announcer)
 
     async def open(self) -> "Stage":
-        await self.call.begin(client.Setup(model="gemini-3.8-live"))
+        await self.call.begin(client.Setup(model="gemini-3.8-live", realtime_input_config=self.realtime))
         await settle()
         return self
 
@@ -271,12 +275,7 @@ class TestWhatTheUserSaid:
 
     async def test_a_manual_activity_is_told_again_whole(self, stage: Any) -> None:
         first, second = Engine(LED), Engine(LED)
-        it = Stage(first, second)
-        config = client.RealtimeInputConfig(
-            automatic_activity_detection=client.AutomaticActivityDetection(disabled=True)
-        )
-        await it.call.begin(client.Setup(model="gemini-3.8-live", realtime_input_config=config))
-        await settle()
+        it = await stage(first, second, manual=True)
         it.call.receive(client.RealtimeInput(activity_start=client.Empty()))
         it.audio(QUIET, 3)
         await it.lose()
@@ -286,7 +285,141 @@ class TestWhatTheUserSaid:
             *[events.Audio] * 3,
             events.ActivityEnd,
         ]
+
+    async def test_sound_outside_of_marked_activities_does_not_shift_what_is_told_again(self, stage: Any) -> None:
+        second = Engine(LED)
+        it = await stage(Engine(LED), second, manual=True)
+        it.audio(QUIET, 1000)
+        it.call.receive(client.RealtimeInput(activity_start=client.Empty()))
+        it.audio(LOUD, 3)
+        await it.lose()
+        assert [type(event) for event in second.heard] == [events.ActivityStart, *[events.Audio] * 3]
+
+    @pytest.mark.parametrize("abilities", [LED, RELAY], ids=["led", "relay"])
+    async def test_nothing_of_the_marked_activity_before_is_told_again(self, stage: Any, abilities: Abilities) -> None:
+        first, second = Engine(abilities), Engine(LED)
+        it = await stage(first, second, manual=True)
+        self.mark(it, LOUD, 100)
+        said = events.InputTranscript("one", final=True)
+        done = events.GenerationComplete(1), events.TurnComplete(1)
+        start = (events.GenerationStarted(1),) if abilities is RELAY else (said,)
+        first.lines[0].say(*start, *done)
+        await settle()
+        it.clock.advance(1)
+        it.call.receive(client.RealtimeInput(activity_start=client.Empty()))
+        it.audio(QUIET, 2)
+        await it.lose()
+        assert [type(event) for event in second.heard] == [events.ActivityStart, events.Audio, events.Audio]
+
+    async def test_an_activity_that_was_only_just_marked_is_marked_again(self, stage: Any) -> None:
+        first, second = Engine(RELAY), Engine(RELAY)
+        it = await stage(first, second, manual=True)
+        self.mark(it, LOUD, 100)
+        first.lines[0].say(events.GenerationStarted(1), events.GenerationComplete(1), events.TurnComplete(1))
+        await settle()
+        it.call.receive(client.RealtimeInput(activity_start=client.Empty()))
+        await it.lose()
+        assert second.heard == [events.ActivityStart()]
+
+    async def test_a_marked_activity_of_many_minutes_is_told_from_its_mark(self, stage: Any) -> None:
+        second = Engine(RELAY)
+        it = await stage(Engine(RELAY), second, manual=True)
+        self.mark(it, LOUD * 100, 200)
+        await it.lose()
+        kinds = [type(event) for event in second.heard]
+        assert kinds[0] is events.ActivityStart
+        assert kinds[-1] is events.ActivityEnd
+        assert KEPT_SECONDS <= kinds.count(events.Audio) <= 2 * KEPT_SECONDS + 1
+
+    def mark(self, it: Stage, pcm: bytes, count: int) -> None:
+        it.call.receive(client.RealtimeInput(activity_start=client.Empty()))
+        it.audio(pcm, count)
+        it.call.receive(client.RealtimeInput(activity_end=client.Empty()))
+
+    async def test_no_more_than_the_newest_pictures_wait(self) -> None:
+        line, told = spare_line()
+        for number in range(10 * KEPT_PICTURES):
+            line.tell(events.Image("image/jpeg", b"%d" % number))
+        assert KEPT_PICTURES <= len(line._kept) <= 2 * KEPT_PICTURES
+        assert line._kept[-1][1] == events.Image("image/jpeg", b"%d" % (10 * KEPT_PICTURES - 1))
+        assert told == []
+
+    @pytest.mark.parametrize("event", [events.Audio(b"..", 16_000), events.StreamEnd()], ids=["crumbs", "marks"])
+    async def test_no_more_events_wait_than_are_worth_it(self, event: Any) -> None:
+        line, _ = spare_line()
+        for _ in range(2 * MAX_KEPT):
+            line.tell(event)
+        assert len(line._kept) <= MAX_KEPT
+
+    async def test_where_nobody_could_take_over_nothing_waits(self) -> None:
+        line, _ = spare_line(takes_over=False)
+        line.tell(events.Audio(LOUD, 16_000))
+        line.tell(events.Image("image/jpeg", b""))
+        assert line._kept == []
+
+
+def spare_line(*, takes_over: bool = True) -> tuple[CallLine, list[Any]]:
+    """The engine's side of a call before any engine is there."""
+    plan, told = Several(Engine()), []
+    plan.takes_over = takes_over
+    return CallLine(plan, VirtualClock(), told.append, lambda event: (event,)), told
+
+
+class Late(Engine):
+    """Opens once it may, whoever still wants it then."""
+
+    def __init__(self, abilities: Abilities = LED) -> None:
+        super().__init__(abilities)
+        self.may = asyncio.Event()
+
+    async def open(self, setup: Setup, seed: Seed = NOTHING) -> Line:
+        with suppress(asyncio.CancelledError):
+            await self.may.wait()
+        return await super().open(setup, seed)
+
+
+class TestEndsWhileNobodyIsThere:
+    async def test_a_conversation_that_opens_after_the_call_is_closed(self, stage: Any) -> None:
+        late = Late()
+        it = await stage(Engine(RELAY), late)
+        await it.lose()
         await it.end()
+        assert [line.closes for line in late.lines] == [1]
+        assert it.plan.placements[1].fate[-1] == "released"
+        (gap,) = it.call.line.gaps
+        assert (gap.lost, gap.taken_over_by) == ("e0", "")
+        assert not it.call.line._tasks
+
+    async def test_the_farewell_is_said_and_whoever_opens_then_is_let_go(self, stage: Any) -> None:
+        late = Late()
+        it = await stage(Engine(RELAY), late)
+        await it.lose()
+        it.call.receive(Dismiss("budget: spent", "Goodbye."))
+        late.may.set()
+        await settle()
+        assert [line.closes for line in late.lines] == [1]
+        assert (await it.end())[-1] == Hangup(1008, "budget: spent")
+
+    async def test_that_nobody_opens_does_not_spoil_the_farewell(self, stage: Any) -> None:
+        class Never(Engine):
+            async def open(self, setup: Setup, seed: Seed = NOTHING) -> Line:
+                await going.wait()
+                raise EngineUnavailable("no room")
+
+        class Announcer:
+            async def say(self, generation: int, text: str, setup: Setup) -> AsyncIterator[events.ModelEvent]:
+                going.set()
+                await settle()
+                yield events.Speech(generation, bytes(4800))
+
+        going = asyncio.Event()
+        it = await stage(Engine(RELAY), Never(), announcer=Announcer())
+        await it.lose()
+        it.call.receive(Dismiss("budget: spent", "Goodbye."))
+        await settle()
+        await settle()
+        it.clock.advance(1)
+        assert (await it.end())[-1] == Hangup(1008, "budget: spent")
 
 
 class TestFarewell:
@@ -343,7 +476,11 @@ async def _walk(steps: Sequence[str]) -> None:
             case "answer":
                 number += 1
                 unanswered = []
-                done = (events.GenerationStarted(number), events.GenerationComplete(number), events.TurnComplete(number))
+                done = (
+                    events.GenerationStarted(number),
+                    events.GenerationComplete(number),
+                    events.TurnComplete(number),
+                )
                 engines[current].lines[-1].say(*done)
                 await settle()
             case "lose":

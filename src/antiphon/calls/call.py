@@ -28,6 +28,7 @@ from antiphon.live.effects import (
     SendSpeech,
     Spend,
     Tell,
+    Unheard,
 )
 from antiphon.live.events import Failure, Interrupt, ModelEvent, Used
 from antiphon.live.generation import BYTES_PER_SECOND
@@ -121,6 +122,7 @@ class Call:
             Open: self._open,
             Abandon: lambda effect: self.line.abandon(effect.reason),
             Announce: self._announce,
+            Unheard: lambda effect: self.line.skip(effect.seconds),
             Charge: self._charge,
             Spend: self._spend,
             Save: self._save,

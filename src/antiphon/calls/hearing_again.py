@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from antiphon.audio.pcm import peak
-from antiphon.live.events import Audio, UserEvent
+from antiphon.live.events import ActivityStart, Audio, Image, UserEvent
 
 QUIET = 300
 """Peak of 16-bit samples below which a chunk is certainly no speech: softer than the noise of most rooms."""
@@ -20,3 +20,13 @@ def speech_begins(kept: Sequence[tuple[float, UserEvent]]) -> int:
             return next(earlier, number)
     end = kept[-1][0] if kept else 0.0
     return next((i for i, (offset, _) in enumerate(kept) if offset >= end - LEAD_SECONDS), 0)
+
+
+def from_activity(kept: Sequence[tuple[float, UserEvent]]) -> list[tuple[float, UserEvent]]:
+    """The events from where an activity that the client marked begins; of before, only what was shown.
+
+    What is left of an earlier activity would be heard as one of its own.
+    """
+    starts = (number for number, (_, event) in enumerate(kept) if isinstance(event, ActivityStart))
+    first = next(starts, len(kept))
+    return [each for number, each in enumerate(kept) if number >= first or isinstance(each[1], Image)]

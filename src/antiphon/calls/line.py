@@ -7,15 +7,17 @@ engine before heard their last word is told again, and what comes while no engin
 
 import asyncio
 import logging
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from antiphon.calls.clock import Clock
-from antiphon.calls.hearing_again import speech_begins
+from antiphon.calls.hearing_again import from_activity, speech_begins
 from antiphon.calls.plan import Placement, Plan
 from antiphon.engines.base import Conversation, EngineUnavailable
 from antiphon.live import timeline
@@ -43,6 +45,12 @@ log = logging.getLogger("antiphon.calls")
 
 KEPT_SECONDS = 30.0
 """How much of the user's sound can be told again."""
+
+KEPT_PICTURES = 60
+"""How many pictures can be shown again: the newest, of twice as many that wait at most."""
+
+MAX_KEPT = 20_000
+"""How many events wait at most, whatever they are: a minute of sound in chunks of 3 ms."""
 
 OPEN_SECONDS = 10.0
 """How long an engine may take to begin a conversation."""
@@ -111,6 +119,7 @@ class Line:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pump: asyncio.Task[None] | None = None
         self._kept: list[tuple[float, UserEvent]] = []
+        self._pictures = 0
         self._kept_from = self._offset = self._base = 0.0
         self._lost_at: float | None = None
         self._lost_offset = 0.0
@@ -148,6 +157,10 @@ class Line:
         if self._conversation is not None:
             self._conversation.send(event)
 
+    def skip(self, seconds: float) -> None:
+        """So much sound of the user no engine is told; the session counts it all the same."""
+        self._offset += seconds
+
     def abandon(self, reason: str) -> None:
         """Give the present conversation up."""
         if self._conversation is not None:
@@ -163,6 +176,9 @@ class Line:
         """Let the engine go, and say something in its place."""
         self._hang_up()
         self._over = True
+        if self._pump is not None:
+            # It may be looking for an engine, which is wanted no more; nor is it a failure if there is none.
+            self._pump.cancel()
         self._start(self._say(effect))
 
     async def aclose(self) -> None:
@@ -172,7 +188,7 @@ class Line:
         for task in self._tasks:
             if task.get_name() != _CLOSING:
                 task.cancel()
-        if self._tasks:
+        while self._tasks:
             # Not gathered: whoever is cancelled while it waits here does not cancel what lets an engine go.
             await asyncio.wait(self._tasks)
 
@@ -180,9 +196,13 @@ class Line:
 
     async def _converse(self, effect: Open) -> None:
         opened = await self._find(effect)
-        if opened is None or self._over:
+        if opened is None:
             return
         self._conversation, self._opened_at = opened, self._clock.now()
+        if self._over:
+            # Nobody waits for it any more.
+            self._hang_up()
+            return
         self._receive(EngineOpened(self._engine.abilities))
         self._take_over(effect)
         await self._listen(opened)
@@ -235,8 +255,7 @@ class Line:
         begins = self._lost_offset if effect.replay_from is None else effect.replay_from
         self._note_gap(self._placement.name)
         kept = [(offset, event) for offset, event in self._kept if offset >= begins]
-        if effect.setup.detection.automatic:
-            kept = kept[speech_begins(kept) :]
+        kept = kept[speech_begins(kept) :] if effect.setup.detection.automatic else from_activity(kept)
         self._base = kept[0][0] if kept else self._offset
         self.dropped_seconds += max(0.0, self._kept_from - begins)
         for _, event in kept:
@@ -320,6 +339,7 @@ class Line:
             self.upstream_gaps.append(Gap(self._opened_at + gap.began, gap.seconds, gap.why, name, after))
 
     def _hang_up(self) -> None:
+        self._note_gap("")
         placement, self._placement = self._placement, None
         if placement is not None:
             self._let_go(placement)
@@ -370,25 +390,33 @@ class Line:
     # --- what the user said ---------------------------------------------------------------------------------
 
     def _keep(self, event: UserEvent) -> None:
+        offset = self._offset
         if isinstance(event, Audio):
-            offset = self._offset
             self._offset += len(event.pcm) / (2 * event.rate)
-            if not self._plan.takes_over:
-                return
-            self._kept.append((offset, event))
-            if self._kept_from < offset - 2 * KEPT_SECONDS:
-                self._forget(offset - KEPT_SECONDS)
-        elif self._plan.takes_over:
-            self._kept.append((self._offset, event))
+        if not self._plan.takes_over:
+            return
+        self._kept.append((offset, event))
+        self._pictures += isinstance(event, Image)
+        if offset - self._kept_from > 2 * KEPT_SECONDS:
+            self._forget(bisect_left(self._kept, offset - KEPT_SECONDS, key=itemgetter(0)))
+        elif len(self._kept) > MAX_KEPT:
+            self._forget(MAX_KEPT // 2)
+        elif self._pictures > 2 * KEPT_PICTURES:
+            self._forget_pictures()
 
-    def _forget(self, before: float) -> None:
-        """Forget sound and pictures of before; marks stay, for a manual activity may be long."""
-        self._kept = [
-            (offset, event)
-            for offset, event in self._kept
-            if offset >= before or (isinstance(event, ActivityStart | ActivityEnd) and offset >= before - KEPT_SECONDS)
-        ]
-        self._kept_from = before
+    def _forget(self, count: int) -> None:
+        """Forget the oldest events, but for the mark of an activity that they are not all of."""
+        marks = [kept for kept in self._kept[:count] if isinstance(kept[1], ActivityStart | ActivityEnd)]
+        begun = [kept for kept in marks[-1:] if isinstance(kept[1], ActivityStart)]
+        self._kept_from = self._kept[count][0]
+        self._kept = begun + self._kept[count:]
+        self._pictures = sum(isinstance(event, Image) for _, event in self._kept)
+
+    def _forget_pictures(self) -> None:
+        pictures = [number for number, (_, event) in enumerate(self._kept) if isinstance(event, Image)]
+        old = set(pictures[:-KEPT_PICTURES])
+        self._kept = [kept for number, kept in enumerate(self._kept) if number not in old]
+        self._pictures = KEPT_PICTURES
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._guard(work))

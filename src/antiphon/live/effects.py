@@ -61,6 +61,12 @@ class Tell(Struct, frozen=True, gc=False):
     event: UserEvent
 
 
+class Unheard(Struct, frozen=True):
+    """So many seconds of the user's sound were told to nobody: they came outside of any activity that was marked."""
+
+    seconds: float
+
+
 class Charge(Struct, frozen=True):
     """A generation ended, and this is what it used. Once per generation.
 
@@ -102,4 +108,6 @@ class Note(Struct, frozen=True):
     text: str
 
 
-Effect = Send | SendSpeech | SendFrame | Open | Abandon | Announce | Tell | Charge | Spend | Save | Close | Note
+Effect = (
+    Send | SendSpeech | SendFrame | Open | Abandon | Announce | Tell | Unheard | Charge | Spend | Save | Close | Note
+)

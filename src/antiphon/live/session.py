@@ -17,7 +17,7 @@ from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.context import Context
 from antiphon.live.dialogue import Dialogue
-from antiphon.live.effects import Charge, Close, Effect, Note, Open, Save, Send, SendFrame, SendSpeech, Tell
+from antiphon.live.effects import Charge, Close, Effect, Note, Open, Save, Send, SendFrame, SendSpeech, Tell, Unheard
 from antiphon.live.following import Following
 from antiphon.live.history import Picture
 from antiphon.live.inputs import (
@@ -71,6 +71,7 @@ class Session:
         self._dismissal: Dismiss | None = None
         self._farewell_said = False
         self._frame = b""
+        self._unheard = 0.0
         self._engines: dict[str, None] = {}
         self._resumed: Snapshot | None = None
         self._messages = 0
@@ -436,10 +437,13 @@ class Session:
             reason = f"{len(pcm)} bytes are not whole 16-bit samples"
             raise Refusal(f"{field}.data", reason, "send an even number of bytes")
         dialogue = self.dialogue
-        dialogue.input_seconds += len(pcm) / (2 * rate)
+        seconds = len(pcm) / (2 * rate)
+        dialogue.input_seconds += seconds
         # Outside a manual activity there is no turn that the sound could belong to.
         if self._detects_activity or dialogue.user.state is User.ACTIVE:
             self._effects.append(Tell(engine.Audio(pcm, rate)))
+        else:
+            self._unheard += seconds
 
     def _on_media(self, blob: client.Blob, field: str, now: float) -> None:
         if blob.mime_type.startswith("image/"):
@@ -468,6 +472,9 @@ class Session:
             self._effects.append(Note("realtimeInput.activityStart: ignored, the activity has begun already"))
             return
         self.dialogue.start_activity(self.input_seconds, now, detected=False)
+        if self._unheard:
+            self._effects.append(Unheard(self._unheard))
+            self._unheard = 0.0
         self._effects.append(Tell(engine.ActivityStart()))
 
     def _on_activity_end(self) -> None:
