@@ -22,7 +22,7 @@ OPTIONS = {
     "config": "",
     "env": "data-dir json",
     "talk": "text wav out url key model voice system data-dir json",
-    "sessions": "limit data-dir json",
+    "sessions": "limit otlp data-dir json",
     "token": "uses minutes start-within setup lock url key data-dir",
     "doctor": "data-dir json",
 }
