@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
@@ -47,6 +47,7 @@ def test_nothing_used_has_no_details() -> None:
 
 
 @given(USAGES)
+@settings(deadline=None)
 def test_details_add_up_to_their_counts_and_counts_to_the_total(usage: Usage) -> None:
     metadata = usage.metadata()
     for count, details in (

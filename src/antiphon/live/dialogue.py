@@ -31,6 +31,9 @@ MAX_SPEECH_BYTES = 12_000
 PREROLL = 0.5
 """Seconds of sound before speech that an engine hears again which takes over while somebody speaks."""
 
+ROUNDING = 0.001
+"""Seconds by which two sums of the same sounds may differ."""
+
 
 class Dialogue(ABC):
     """What is said in one session. Effects go to ``out``, in order.
@@ -51,7 +54,8 @@ class Dialogue(ABC):
             "_opened_with",
             "_transcribed",
         ),
-        *("_activity_began", "_covered", "_collecting", "_untold", "_waiting", "_orphans", "_announced"),
+        *("_activity_began", "_covered", "_collecting", "_untold", "_waiting", "_orphans"),
+        "_hears_from",
     )
 
     def __init__(
@@ -89,7 +93,7 @@ class Dialogue(ABC):
         self._covered = 0.0
         self._transcribed = 0
         self._heard_of = 0.0
-        self._announced = 0
+        self._hears_from = 0.0
         self._filler_at: float | None = None
         self._untold: list[FunctionResult] = []
         self._waiting: list[tuple[Turn, Tokens | None]] = []
@@ -197,15 +201,23 @@ class Dialogue(ABC):
     def make_seed(self) -> Seed:
         """What the conversation of a new engine begins with: what nobody has to answer any more."""
         history = self.context.history
-        if self.model.state is Model.PLAYING:
+        if self._collecting and self.next_number == 1:
+            # More of it is to come, and whoever collects it collects all of it.
+            history = ()
+        elif self.model.state is Model.PLAYING:
             history += tuple(turn for turn, _ in self._generation.turns(self._generation.clock.sent))
-        elif self._due or self._again or self.model.state is Model.GENERATING:
+        elif self._asks_again:
             history = _settled_part(history)
         self._seeded = len(history)
         self._opened_with = self.setup
         # What is complete plays out under its number; any other answer goes on under its own.
         number = self.next_number if self.idle else self._generation.number
         return Seed(history, number + (self.model.state is Model.PLAYING))
+
+    @property
+    def _asks_again(self) -> bool:
+        """Whether the next engine is asked what the history ends with; what functions came to asks by itself."""
+        return (self._due and not self._untold) or self.model.state is Model.GENERATING
 
     def lose(self, now: float) -> float | None:
         """The engine is gone. Returns from where in the input, in seconds, the next one must hear again; None: nowhere.
@@ -215,12 +227,16 @@ class Dialogue(ABC):
         What is complete plays out, and functions go on.
         """
         self.line.move(Trigger.ENGINE_LOST)
+        # Of the calls that ended only those matter that the present answer rests on.
+        self._orphans &= set() if self.idle else self._generation.last_calls
         self._orphans |= set(self.calls.pending)
         if not self.idle:
+            self._generation.orphaned = self.model.state is Model.PLAYING
             # Whatever becomes of the answer, this much of it was not the next engine's.
             self._out += [Spend(self._generation.number, each) for each in self._generation.upstream]
             self._generation.upstream.clear()
         replay_from = self._forget_hearing()
+        self._hears_from = self.input_seconds if replay_from is None else replay_from
         if self.model.state is Model.GENERATING and not self._generation.pristine:
             if not self._failed or self._rehears:
                 self._cut(now)
@@ -242,6 +258,10 @@ class Dialogue(ABC):
     def _forget_hearing(self) -> float | None:
         """What the lost engine was hearing it hears no more; from where in the input the next one must."""
 
+    def _before(self, offset: float) -> float:
+        """From where to hear again what began at ``offset``; there is nothing before a mark of the client's."""
+        return max(0.0, offset - (PREROLL if self.setup.detection.automatic else ROUNDING))
+
     @abstractmethod
     def _cut(self, now: float) -> None:
         """End the present generation in the middle, and tell the client once."""
@@ -255,7 +275,6 @@ class Dialogue(ABC):
         if self.line.state is Line.UP:
             self.line.move(Trigger.ENGINE_LOST)
         self._begin(Tokens(), now)
-        self._announced = self._generation.number
         self._out.append(Announce(self._generation.number, text, self.setup))
 
     def silence(self, now: float) -> None:
@@ -351,7 +370,7 @@ class Dialogue(ABC):
     @property
     def _paced(self) -> bool:
         """Whether the engine says when a turn is over in the user's ear."""
-        return self.abilities.paces and self.line.state is Line.UP
+        return self.abilities.paces and self.line.state is Line.UP and not self._generation.orphaned
 
     def _heard(self, now: float) -> float:
         """Seconds of the present answer that were heard."""

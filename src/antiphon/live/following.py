@@ -19,7 +19,7 @@ from antiphon.live import agreement
 from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.context import turn_tokens
-from antiphon.live.dialogue import PREROLL, Dialogue
+from antiphon.live.dialogue import Dialogue
 from antiphon.live.effects import Abandon, Effect, Note, SendFrame
 from antiphon.live.functions import Calling
 from antiphon.live.generation import CANCELLED
@@ -63,14 +63,20 @@ class Following(Calling):
         self._cut_at = self._heard_at_cut = 0.0
         self._names: dict[str, str] = {}
         super().__init__(setup, policy, abilities, out, snapshot, earlier=earlier)
-        if earlier is not None:
-            self._turn_began = self.input_seconds
+        if isinstance(earlier, Following):
+            self._turn_began, self._answered_from = earlier._turn_began, earlier._answered_from
+        elif earlier is not None:
+            self._turn_began = self._hears_from
 
     @property
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to do, unless something else happens first."""
-        times = (super().deadline, self._last_word_at, self._overdue_at)
-        return min((time for time in times if time is not None), default=None)
+        # Asked for after every message, as that of the session.
+        deadline = super().deadline
+        for other in (self._last_word_at, self._overdue_at):
+            if other is not None and (deadline is None or other < deadline):
+                deadline = other
+        return deadline
 
     def tick(self, now: float) -> None:
         """Time passed."""
@@ -111,6 +117,7 @@ class Following(Calling):
         """More words of the user became known."""
         self._words.append(event.text)
         if not self.setup.transcribe_input:
+            self.anew = True
             return
         heard = server.Transcription(text=event.text, finished=event.finished)
         self._send(server_content=server.ServerContent(input_transcription=heard))
@@ -183,15 +190,12 @@ class Following(Calling):
     def _pass_results(self, mine: list[tuple[client.FunctionResponse, FunctionResult]], frame: bytes) -> None:
         if not mine:
             return
-        if not frame or any(result.id in self._names for _, result in mine):
-            frame = encode_client(client.ToolResponse(function_responses=[self._renamed(each) for each, _ in mine]))
+        if not frame or any(response.id != self._names.get(result.id, result.id) for response, result in mine):
+            responses = [replace(each, id=self._names.get(result.id, result.id)) for each, result in mine]
+            frame = encode_client(client.ToolResponse(function_responses=responses))
         named = tuple(FunctionResult(self._names.get(r.id, r.id), r.name, r.response) for _, r in mine)
         number = self.next_number if self.idle else self._generation.number
         self._tell(engine.ToolResults(number, named, (), frame))
-
-    def _renamed(self, response: client.FunctionResponse) -> client.FunctionResponse:
-        """The response with the name that the engine has for its call."""
-        return replace(response, id=self._names.get(response.id, response.id))
 
     def _ask(self, now: float) -> None:
         """An answer is owed."""
@@ -288,6 +292,7 @@ class Following(Calling):
         if self._is_current(event.generation, now):
             self._generation.spoke_for(event.seconds, now)
             self._out.append(SendFrame(event.generation, event.frame))
+            self._cut_at_limit(now)
 
     def call(self, event: engine.ToolCalls, now: float) -> None:
         """The engine calls functions."""
@@ -304,6 +309,7 @@ class Following(Calling):
 
     def _send_transcript(self, fragment: engine.OutputTranscript | None) -> None:
         """Send the fragment at once: the engine says itself which is the last."""
+        self.anew |= fragment is not None and not self.setup.transcribe_output
         if fragment is not None and self.setup.transcribe_output:
             self._send(
                 server_content=server.ServerContent(output_transcription=server.Transcription(text=fragment.text))
@@ -428,6 +434,7 @@ class Following(Calling):
             # It had all it needs to go on: whoever takes over goes on instead.
             self._go_on()
         self._asked_at, self._awaits_successor = None, False
+        self._names.clear()
         return super().lose(now)
 
     def _forget_hearing(self) -> float | None:
@@ -458,18 +465,22 @@ class Following(Calling):
             self.model.move(Trigger.INTERRUPT)
 
     def _since(self, offset: float) -> float | None:
-        return max(0.0, offset - PREROLL) if self.input_seconds > offset else None
+        if not self.setup.detection.automatic and self.user.state is User.ACTIVE:
+            return self._before(min(offset, self._activity_began))
+        return self._before(offset) if self.input_seconds > offset else None
 
     def _resume(self, now: float) -> None:
         if self.model.state is Model.AWAITING_TOOLS:
+            self._mark_running()
             self._resume_if_answered(now)
             return
         turns = self._unseen() + tuple(turn for turn, _ in self._waiting)
-        complete = self._due or self.model.state is Model.GENERATING
+        complete = self._asks_again
         if turns or complete:
             self._pass_on(engine.Content(turns, complete))
         if complete:
             self._asked_at = now
+        self._tell_results(now)
 
     def _unseen(self) -> tuple[Turn, ...]:
         """The turns that the engine does not know."""

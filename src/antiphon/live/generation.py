@@ -50,6 +50,8 @@ class Generation:
         self.reason = ""
         self.cut_short = False
         self.told_complete = False
+        self.orphaned = False
+        """Its engine is gone, and nobody will say that it is over."""
         self.upstream: list[UpstreamUsage] = []
         self._prompt = prompt
         self._tool_prompt = Tokens()

@@ -21,7 +21,7 @@ from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.backchannel import is_backchannel
 from antiphon.live.context import turn_tokens
-from antiphon.live.dialogue import PREROLL, Dialogue
+from antiphon.live.dialogue import Dialogue
 from antiphon.live.effects import Effect, Note
 from antiphon.live.functions import Calling
 from antiphon.live.history import History, Turn, Words
@@ -35,6 +35,9 @@ from antiphon.wire.refusal import Refusal
 
 NEARLY_HEARD = 1.0
 """An answer with no more than these seconds left is over for the user: what they say then is their turn."""
+
+UNDECIDED = 30.0
+"""Seconds of sound at most that an engine may have heard without saying yet whether somebody speaks in it."""
 
 
 class _Activity(Struct, frozen=True):
@@ -76,6 +79,13 @@ class Leading(Calling):
         self._held = False
         self._hold_until: float | None = None
         self._suspended: _Suspended | None = None
+        self._decided = self._hears_from
+        self._unknown_from: float | None = None
+        if isinstance(earlier, Leading):
+            self._awaited, self._unknown_from = earlier._awaited, earlier._unknown_from
+        elif earlier is not None:
+            # What was marked before, and not answered, is known only to who kept it.
+            self._unknown_from = self._hears_from
 
     @property
     def deadline(self) -> float | None:
@@ -119,6 +129,7 @@ class Leading(Calling):
         began = self._covered if self.setup.coverage == "all_input" else self._activity_began
         self._awaited.append(_Activity(self._activity_began, offset - self._activity_began, offset - began, self._over))
         self._covered, self._over = offset, 0
+        self._decided = max(self._decided, offset)
         if detected:
             self._tell_voice_activity(server.ActivityType.END, offset)
 
@@ -127,6 +138,7 @@ class Leading(Calling):
         if not event.final:
             self._hear_partial(event.text, now)
             return
+        self._unknown_from = None
         # What an engine hears that took over may belong to no activity that is known here.
         activity = self._awaited.popleft() if self._awaited else _Activity(self.input_seconds, 0.0, 0.0, 0)
         if event.text and self.setup.transcribe_input:
@@ -289,14 +301,23 @@ class Leading(Calling):
         begins = [activity.began for activity in self._awaited]
         if self.user.state is User.ACTIVE:
             begins.append(self._activity_began)
-        if self.setup.detection.automatic:
+        if not self.setup.detection.automatic:
+            begins += [] if self._unknown_from is None else [self._unknown_from]
+        else:
             # The next engine hears all of it anew, and finds the activities itself.
             self._awaited.clear()
             if self.user.state is User.ACTIVE:
                 self.user.move(Trigger.ACTIVITY_END)
                 self._tell_voice_activity(server.ActivityType.END, self.input_seconds)
         self._held, self._hold_until, self._suspended, self._over = False, None, None, 0
-        return max(0.0, min(begins) - PREROLL) if begins else None
+        return self._before(min(begins)) if begins else self._undecided()
+
+    def _undecided(self) -> float | None:
+        """Where the sound begins in which nobody has found anything yet; what took over may not have heard it all."""
+        if not self.setup.detection.automatic:
+            return None
+        self._decided = max(self._decided, self.input_seconds - UNDECIDED)
+        return self._decided if self._decided < self.input_seconds else None
 
     def _cut(self, now: float) -> None:
         self.interrupt(now)
@@ -306,6 +327,7 @@ class Leading(Calling):
             said = tuple(turn for turn, _ in self._generation.turns(self._generation.clock.sent))
             self._tell(engine.Respond(self._generation.number, self._asked(self.context.history + said)))
         elif self.model.state is Model.AWAITING_TOOLS:
+            self._filler_at = now + self._policy.filler_delay
             self._resume_if_answered(now)
         else:
             self._answer_if_due(now)

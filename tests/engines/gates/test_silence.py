@@ -40,7 +40,7 @@ def feed(it: SilenceGate, pcm: bytes, rate: int = 16_000, ms: int = 20) -> list[
 def call(parts: list[tuple[str, float]], level: int) -> bytes:
     """A recorded call: sentences and the pauses after them, in the noise of a room."""
     clean = b"".join(SPOKEN[name].pcm + bytes(2 * int(pause * 16_000)) for name, pause in parts)
-    room = noise(len(clean) / 32_000, level)
+    room = noise(len(clean) / 32_000 + 1, level)
     mixed = np.frombuffer(clean, "<i2").astype(np.int32) + np.frombuffer(room, "<i2")[: len(clean) // 2]
     return mixed.clip(-32768, 32767).astype("<i2").tobytes()
 
