@@ -233,6 +233,7 @@ def test_every_block_is_covered() -> None:
         "docs/running.md",
         "docs/language-models.md",
         "docs/native.md",
+        "docs/observing.md",
         "docs/relays.md",
     }
     written = {line.partition("   #")[0].strip() for block in BLOCKS for line in block.code.splitlines()}
@@ -312,6 +313,14 @@ def test_every_price_and_budget_of_its_page_can_be_set() -> None:
     assert not shown
     page = (ROOT / "docs" / "costs.md").read_text()
     assert not [name for name in OwnPrice.__struct_fields__ if name not in page and name != "least_seconds"]
+
+
+def test_the_settings_of_observing_can_be_set(tmp_path: Path) -> None:
+    file = tmp_path / "antiphon.toml"
+    tables = [block.code for block in BLOCKS if block.page == "docs/observing.md" and block.language == "toml"]
+    file.write_text("\n".join(tables))
+    config = load_config(file, {})
+    assert (config.recording.mode, config.telemetry.otlp) == ("consented", "http://localhost:4318/v1/traces")
 
 
 def test_every_metric_is_on_its_page() -> None:

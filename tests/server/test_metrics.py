@@ -100,7 +100,7 @@ class TestCounting:
         monkeypatch.setattr("antiphon.server.metrics.LAG_SECONDS", 0.001)
         metrics.start()
         await asyncio.sleep(0.01)
-        await metrics.aclose()
+        metrics.close()
         assert told(metrics)["antiphon_event_loop_lag_seconds_count",] >= 1
         assert LAG_SECONDS == 0.5
 

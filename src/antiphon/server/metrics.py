@@ -47,7 +47,8 @@ class Metrics:
 
     def __init__(self, sessions: Callable[[], int], engines: Callable[[], Iterable[EngineStatus]]) -> None:
         self.registry = CollectorRegistry()
-        self._lag_task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         Info("antiphon_build", "The version that runs.", registry=self.registry).info({"version": __version__})
         Gauge("antiphon_sessions_open", "Sessions that are open.", registry=self.registry).set_function(sessions)
         self.registry.register(_EngineStates(engines))
@@ -77,13 +78,14 @@ class Metrics:
 
     def start(self) -> None:
         """From now on, look how late the event loop is."""
-        self._lag_task = asyncio.get_running_loop().create_task(self._watch_lag())
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + LAG_SECONDS
+        self._timer = loop.call_at(self._due, self._look_at_lag, loop)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Look no more. Idempotent."""
-        if self._lag_task is not None:
-            self._lag_task.cancel()
-            await asyncio.gather(self._lag_task, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
 
     def opened(self, model: str) -> None:
         """A session began."""
@@ -144,12 +146,9 @@ class Metrics:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return PlainTextResponse(encode(self.registry), headers={"content-type": content_type})
 
-    async def _watch_lag(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LAG_SECONDS
-            await asyncio.sleep(LAG_SECONDS)
-            self._lag.observe(max(0.0, loop.time() - due))
+    def _look_at_lag(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._lag.observe(max(0.0, loop.time() - self._due))
+        self.start()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"antiphon_{name}", text, labels, registry=self.registry)

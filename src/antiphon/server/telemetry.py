@@ -59,7 +59,7 @@ class Telemetry:
     async def aclose(self) -> None:
         """Write and export what is left. Idempotent."""
         if self.metrics is not None:
-            await self.metrics.aclose()
+            self.metrics.close()
         await self.recordings.aclose()
         if self._tracing is not None:
             await self._tracing.aclose()
