@@ -29,8 +29,8 @@ class Outbox:
     Only model speech is ever dropped: that of a generation that was interrupted, and, when a client reads so slowly
     that :data:`MAX_SPEECH_BYTES` wait already, what would come on top. Messages always stay, in order.
 
-    ``straight`` is a short way past the queue for speech: it writes an item at once, or returns False where that cannot
-    be. It is tried only while somebody waits in :meth:`get` and nothing waits for them.
+    ``straight`` is a short way past the queue: it writes an item at once, or returns False where that cannot be or the
+    item is no speech. It is tried only while somebody waits in :meth:`get` and nothing waits for them.
     """
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class Outbox:
         self._ready = asyncio.Event()
         self._awaited = False
         self._speech_bytes = 0
-        self.straight: Callable[[SendSpeech | SendFrame], bool] | None = None
+        self.straight: Callable[[Outgoing], bool] | None = None
         self.dropped_bytes = 0
         """Speech dropped because the client read too slowly."""
 
     def put(self, item: Outgoing) -> None:
         """Queue ``item``, or write it at once."""
         straight = self.straight if self._awaited and not self._items else None
-        if straight is not None and isinstance(item, SendSpeech | SendFrame) and straight(item):
+        if straight is not None and straight(item):
             return
         if size := _speech_bytes(item):
             if self._speech_bytes + size > MAX_SPEECH_BYTES:

@@ -205,10 +205,12 @@ class LiveDoor:
             pass
 
     @staticmethod
-    def _write_straight(route: Route, socket: SocketProtocol, item: SendSpeech | SendFrame) -> bool:
+    def _write_straight(route: Route, socket: SocketProtocol, item: Outgoing) -> bool:
         """Write speech at once, where that can be done and the client keeps up; whether it was."""
-        if isinstance(item, SendFrame):
+        if type(item) is SendFrame:
             return socket.write(item.frame)
+        if type(item) is not SendSpeech:
+            return False
         try:
             return socket.writable.is_set() and socket.write(encode_audio(item.pcm, route.dialect or "gemini"))
         except FrameTooLargeError:

@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.protocol import State
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+    from websockets.utils import apply_mask
 
 if TYPE_CHECKING:
     from websockets.http11 import Request
@@ -19,16 +25,26 @@ STRAIGHT = "antiphon.straight"
 LINGER = 20.0
 """Seconds that a client has, once its session is over, to take what was written and to close."""
 
+_WHOLE = (0x81, 0x82)
+"""First bytes of a message in one frame, text or binary, without extensions."""
+_MASKED = 0x80
+
 
 class SocketProtocol(WebSocketsSansIOProtocol):
     """Drops connections where uvicorn would wait for a write buffer that never drains.
 
-    An ASGI message costs a queue, a task and a pause in reading. ``taker``, while there is one, is handed the client's
-    messages before that, as they came, unless another one waits; it returns whether it took the message.
+    An ASGI message costs a parser written in Python, a queue, a task and a pause in reading. ``taker``, while there is
+    one, is handed whole messages before that, unless another one waits; it returns whether it took the message.
     """
 
     taker: Callable[[bytes], bool] | None = None
     _linger: asyncio.TimerHandle | None = None
+    _aligned = False
+    """Whether it is known where frames begin: the client sent none before the connection was open."""
+    _owed = 0
+    """Bytes of the present frame that are still to come."""
+    _head = b""
+    """What came of the header of the next frame."""
 
     def handle_connect(self, event: "Request") -> None:
         """Serve an upgrade request; the application may call :data:`ABORT`."""
@@ -36,20 +52,43 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         scope: Any = getattr(self, "scope", None)
         if scope is not None:
             scope["extensions"] |= {ABORT: self.transport.abort, STRAIGHT: self}
+            self._aligned = not self.conn.reader.buffer
 
-    def send_receive_event_to_app(self) -> None:
-        """A message is whole."""
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: frames that are taken go straight to their taker, all others to the protocol, in order."""
+        self._aligned = self._aligned and self.handshake_complete
+        if not self._aligned:
+            super().data_received(data)
+            return
+        data = self._head + data if self._head else data
+        self._head = b""
+        begin, at = 0, min(self._owed, len(data))
+        self._owed -= at
+        while at < len(data):
+            payload, end = _extent(data, at)
+            if not payload:
+                self._head = data[at:]
+                break
+            if end > len(data):
+                self._owed, at = end - len(data), len(data)
+            elif data[at] in _WHOLE and data[at + 1] & _MASKED:
+                # What came before may be what this one has to wait for.
+                self._pass_on(data[begin:at])
+                begin, at = end if self._take(data, payload, end) else at, end
+            else:
+                at = end
+        self._pass_on(data[begin:at])
+
+    def _pass_on(self, data: bytes) -> None:
+        if data:
+            super().data_received(data)
+
+    def _take(self, data: bytes, payload: int, end: int) -> bool:
+        """Hand the payload of a whole message to the taker, if there is one and nothing is in its way."""
         taker = self.taker
-        if (
-            taker is None
-            or self.close_sent
-            or len(self.frames) > 1
-            or not self.queue.empty()
-            or not taker(*self.frames)
-        ):
-            super().send_receive_event_to_app()
-        else:
-            self.frames = []
+        if taker is None or self.frames or self.close_sent or self.conn.state is not State.OPEN or self.queue.qsize():
+            return False
+        return taker(apply_mask(data[payload:end], data[payload - 4 : payload]))
 
     def write(self, frame: bytes) -> bool:
         """Write a binary message now; False where it would have to wait, or the connection is at its end."""
@@ -78,3 +117,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._linger is not None:
             self._linger.cancel()
         super().connection_lost(exc)
+
+
+def _extent(data: bytes, at: int) -> tuple[int, int]:
+    """Where the payload of the frame at ``at`` begins and ends; zeros if its header is not all there."""
+    if len(data) < at + 2:
+        return 0, 0
+    length, payload = data[at + 1] & 0x7F, at + 2
+    if length > 125:
+        payload += 2 if length == 126 else 8
+        length = int.from_bytes(data[at + 2 : payload])
+    payload += 4 if data[at + 1] & _MASKED else 0
+    return (payload, payload + length) if payload <= len(data) else (0, 0)
