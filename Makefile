@@ -9,7 +9,7 @@ WORKERS ?= auto
 
 EXTRAS := .venv-extras
 EXTRAS_TESTS := tests/engines/cascade/recognisers tests/engines/cascade/voices tests/engines/cascade/test_models.py \
-	tests/engines/cascade/brain tests/engines/native
+	tests/engines/cascade/brain tests/engines/native tests/server/test_tracing.py
 
 # Only what the tests use, without optimisation: a third less time.
 LLAMA_BUILD := CMAKE_ARGS="-DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O1 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DLLAVA_BUILD=OFF \
@@ -53,7 +53,7 @@ $(EXTRAS)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(EXTRAS)
 	$(EXTRAS)/bin/python -m pip install --quiet --upgrade pip
 	$(EXTRAS)/bin/python -m pip install --quiet torch==2.13.0
-	$(LLAMA_BUILD) $(EXTRAS)/bin/python -m pip install --quiet --editable '.[kokoro,llama,moshi,omni,piper,sherpa,whisper]' onnx gguf
+	$(LLAMA_BUILD) $(EXTRAS)/bin/python -m pip install --quiet --editable '.[kokoro,llama,moshi,omni,otel,piper,sherpa,vertex,whisper]' onnx gguf
 	$(EXTRAS)/bin/python -m pip install --quiet --group dev
 	$(EXTRAS)/bin/python -m pip install --quiet --no-deps moshi==0.2.13
 	touch $@
