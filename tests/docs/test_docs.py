@@ -69,7 +69,10 @@ PRINTS = {
     "docs/costs.md": [["billed,calls,open_seconds,", '"currency":"USD"']],
     "docs/javascript.md": [["12 times 12 is 144."]],
     "docs/language-models.md": [["on this computer"]],
-    "docs/models-on-disk.md": [["whisper-small", "kokoro"], ['"name": "piper-de_DE-thorsten-high"', "no models are installed in"]],
+    "docs/models-on-disk.md": [
+        ["whisper-small", "kokoro"],
+        ['"name": "piper-de_DE-thorsten-high"', "no models are installed in"],
+    ],
     "docs/python.md": [["12 times 12 is 144."], ["heard: what is two plus three"]],
     "docs/running.md": [["--tls-name"], ["Ready."]],
     "docs/search.md": [["Ready."]],

@@ -59,7 +59,7 @@ class RecordingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 _Piece = tuple["_Track", float, bytes | None, int]
-"""What is to be done to a track: at which second, the sound, and its rate or one of these. Plain, for there are many."""
+"""What is to be done to a track: at which second, the sound, its rate or one of these. Plain, for there are many."""
 
 _FRAME: Final = 0
 """Not sound, but a frame of the Gemini dialect that holds some."""
