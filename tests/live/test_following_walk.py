@@ -12,12 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
-from antiphon.live.effects import Abandon, Announce, Charge, Close, Open, Send, SendFrame, SendSpeech, Spend, Tell
-from antiphon.live.history import FunctionCall, FunctionResult
-from antiphon.live.inputs import ClientLeft, Dismiss, EngineLost, EngineOpened, Tick
+from antiphon.live.effects import Abandon, Announce, Charge, Close, Open, Save, Send, SendFrame, SendSpeech, Spend, Tell
+from antiphon.live.history import RUNNING, FunctionCall, FunctionResult, model, user
+from antiphon.live.inputs import Begin, ClientLeft, Dismiss, Drain, EngineLost, EngineOpened, Saved, Tick
 from antiphon.live.machine import Line, Model
 from antiphon.live.policy import Policy
 from antiphon.live.session import Session
+from antiphon.live.snapshot import KeptTurn, Snapshot
 from antiphon.live.tokens import Tokens, UpstreamUsage, Usage
 from antiphon.wire.gemini import client, server
 from antiphon.wire.gemini.decode import convert, decode_server
@@ -29,6 +30,10 @@ KINDS = {
     "led": Abilities("led", continues=True),
 }
 TOOLS = [{"functionDeclarations": [{"name": "f", "behavior": "BLOCKING"}, {"name": "g", "behavior": "NON_BLOCKING"}]}]
+MANUAL = {"automaticActivityDetection": {"disabled": True}}
+SLIDING = {"triggerTokens": 60, "slidingWindow": {"targetTokens": 20}}
+KEPT = (KeptTurn(user("before"), Tokens(text=2)), KeptTurn(model("yes"), Tokens(text=1)))
+SNAPSHOT = Snapshot("s", "gemini-3.8-live", KEPT, Usage(), next_generation=4)
 SOUND = {"audio": {"data": "AAAAAA==", "mimeType": "audio/pcm;rate=16000"}}
 USED = UpstreamUsage("google", "m", Usage(prompt=Tokens(text=3), response=Tokens(audio=5)))
 
@@ -103,11 +108,22 @@ class Walk(RuleBasedStateMachine):
         self.more = False
         self.closed = False
         self.announced = 0
+        self.manual = self.asked = False
+        self.saved: Snapshot | None = None
 
     @initialize(
-        kind=st.sampled_from(sorted(KINDS)), pace=st.booleans(), transcripts=st.booleans(), resumable=st.booleans()
+        kind=st.sampled_from(sorted(KINDS)),
+        pace=st.booleans(),
+        transcripts=st.booleans(),
+        resumable=st.booleans(),
+        resumed=st.booleans(),
+        manual=st.booleans(),
+        bounds=st.booleans(),
     )
-    def begin(self, kind: str, pace: bool, transcripts: bool, resumable: bool) -> None:
+    def begin(
+        self, kind: str, pace: bool, transcripts: bool, resumable: bool, resumed: bool, manual: bool, bounds: bool
+    ) -> None:
+        self.manual = manual
         policy = Policy(pace_turns=pace, idle_timeout=1e6, tool_timeout=20.0, messages_per_second=1e6, filler_delay=0.3)
         self.session = Session(policy, self.now, "s", KINDS[kind])
         setup = {
@@ -116,8 +132,12 @@ class Walk(RuleBasedStateMachine):
             "inputAudioTranscription": {} if transcripts else None,
             "outputAudioTranscription": {} if transcripts else None,
             "sessionResumption": {} if resumable else None,
+            "realtimeInputConfig": MANUAL if manual else None,
+            "contextWindowCompression": SLIDING if bounds else None,
+            "generationConfig": {"maxOutputTokens": 60} if bounds else None,
         }
-        self.client("setup", setup)
+        message, _ = convert(client.Setup, setup, "setup")
+        self.step(Begin(message, SNAPSHOT if resumed else None))
         self.engine_opens(kind)
 
     # --- the world ---
@@ -156,9 +176,12 @@ class Walk(RuleBasedStateMachine):
                 self.closed = True
             case Abandon():
                 self.lost()
+            case Save(snapshot):
+                self.saved = snapshot
 
     def told(self, event: engine.UserEvent) -> None:
         leads = not self.abilities.takes_turns
+        self.asked |= isinstance(event, engine.Respond | engine.ToolResults | engine.Content)
         match event:
             case engine.Respond() | engine.Continue() | engine.ToolResults() if leads:
                 self.responded.append(event)
@@ -170,6 +193,8 @@ class Walk(RuleBasedStateMachine):
                     assert self.told_results.count(call_id) <= self.waits.count(call_id), "no result is told twice"
             case engine.Content():
                 assert self.abilities.takes_turns
+            case engine.ActivityEnd() if leads:
+                self.finals += 1
 
     def lost(self) -> None:
         self.running = self.speaking = False
@@ -186,7 +211,10 @@ class Walk(RuleBasedStateMachine):
         self.abilities = KINDS[kind]
         if self.abilities.takes_turns:
             self.number = effect.seed.generation - 1
+        self.asked = False
         self.step(EngineOpened(self.abilities))
+        if not self.closed and self.session.dialogue.model.state is Model.GENERATING:
+            assert self.asked, "who takes over is told what to answer"
 
     @property
     def up(self) -> bool:
@@ -197,7 +225,7 @@ class Walk(RuleBasedStateMachine):
     def engine_is_lost(self) -> None:
         self.lost()
 
-    @precondition(lambda self: self.up)
+    @precondition(lambda self: self.up and not self.manual)
     @rule(seconds=st.sampled_from([0.0, 0.5]))
     def engine_hears(self, seconds: float) -> None:
         if self.speaking:
@@ -234,6 +262,7 @@ class Walk(RuleBasedStateMachine):
         self.step(engine.GenerationStarted(self.number))
 
     numbers = st.sampled_from([0, 0, 0, 0, 1])
+    seldom = st.sampled_from([False, False, False, True])
 
     @precondition(lambda self: self.up)
     @rule(old=numbers, seconds=st.sampled_from([0.1, 3.0]), raw=st.booleans())
@@ -289,7 +318,7 @@ class Walk(RuleBasedStateMachine):
 
     # --- the client, and time ---
 
-    @rule(what=st.sampled_from(["audio", "text", "blank", "ask", "add", "picture"]))
+    @rule(what=st.sampled_from(["audio", "text", "blank", "ask", "add", "picture", "pause", "update"]))
     def client_sends(self, what: str) -> None:
         messages: dict[str, tuple[str, Any]] = {
             "audio": ("realtimeInput", SOUND),
@@ -297,9 +326,22 @@ class Walk(RuleBasedStateMachine):
             "blank": ("realtimeInput", {"text": " "}),
             "ask": ("clientContent", {"turns": [{"role": "user", "parts": [{"text": "a"}]}], "turnComplete": True}),
             "add": ("clientContent", {"turns": [{"role": "user", "parts": [{"text": "b"}]}]}),
+            "pause": ("realtimeInput", {"audioStreamEnd": True}),
+            "update": ("contextUpdate", {"systemInstruction": {"parts": [{"text": "Be brief."}]}}),
             "picture": ("realtimeInput", {"video": {"data": "iVBORw0KGgo=", "mimeType": "image/png"}}),
         }
         self.client(*messages[what])
+
+    @precondition(lambda self: self.manual)
+    @rule(mark=st.sampled_from(["activityStart", "activityEnd"]))
+    def client_marks(self, mark: str) -> None:
+        self.client("realtimeInput", {mark: {}})
+
+    @precondition(lambda self: self.saved)
+    @rule()
+    def is_saved(self) -> None:
+        assert self.saved is not None
+        self.step(Saved("handle", self.saved.next_generation))
 
     @precondition(lambda self: self.eyes.calls)
     @rule(data=st.data(), more=st.booleans())
@@ -319,10 +361,17 @@ class Walk(RuleBasedStateMachine):
             self.step(Tick())
         self.now = end
 
-    @precondition(lambda self: not self.closed and self.session.dialogue.line.state is Line.UP)
-    @rule(farewell=st.sampled_from(["", "Goodbye."]))
-    def is_dismissed(self, farewell: str) -> None:
-        self.step(Dismiss("budget: spent", farewell))
+    @precondition(lambda self: not self.closed)
+    @rule(now=seldom)
+    def drains(self, now: bool) -> None:
+        if now:
+            self.step(Drain(10.0))
+
+    @precondition(lambda self: not self.closed)
+    @rule(now=seldom, farewell=st.sampled_from(["", "Goodbye."]))
+    def is_dismissed(self, now: bool, farewell: str) -> None:
+        if now:
+            self.step(Dismiss("budget: spent", farewell))
 
     @precondition(lambda self: self.announced and not self.closed)
     @rule()
@@ -357,19 +406,20 @@ class Walk(RuleBasedStateMachine):
             return
         self.opening = None
         self.time_passes(5000.0)
-        made = {call_id for call_id, fate in self.eyes.calls.items() if fate == "made"}
         pending = set(self.session.dialogue.calls.pending)
         assert not pending, "no call waits for ever"
-        assert made <= set(self.answered) | made
+        dialogue = self.session.dialogue
         if not self.closed:
+            assert dialogue.model.state is not Model.INTERRUPTED, "a turn that was interrupted ends"
+            if dialogue.model.state is Model.PLAYING:
+                assert dialogue._paced, "what nobody paces ends by itself"
             self.step(ClientLeft())
         assert self.session.closed
-        dialogue = self.session.dialogue
-        assert dialogue.model.state in (Model.IDLE, *Model)
-        results = [
-            part.id for turn in dialogue.context.history for part in turn.parts if isinstance(part, FunctionResult)
-        ]
-        assert len(results) >= len(set(results) & made)
+        parts = [part for turn in dialogue.context.history for part in turn.parts]
+        ended = [part for part in parts if isinstance(part, FunctionResult) and part.response != RUNNING]
+        results = [part.id for part in ended if part.name == "f"]
+        assert len(results) == len(set(results)), "nobody reads twice what a function came to"
+        assert set(results) <= set(self.eyes.calls)
 
 
 TestWalk = Walk.TestCase

@@ -7,7 +7,7 @@ import pytest
 from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.effects import Note, Open, Send, SendFrame, SendSpeech, Tell
-from antiphon.live.history import FunctionCall, FunctionResult, Turn, model, user
+from antiphon.live.history import RUNNING, FunctionCall, FunctionResult, Turn, model, user
 from antiphon.live.inputs import EngineLost, EngineOpened
 from antiphon.live.policy import Policy
 from antiphon.wire.gemini import server
@@ -313,6 +313,16 @@ class TestFunctions:
         assert len(driver.session.dialogue._orphans) <= 1
         assert len(driver.session.dialogue._names) == 0
         assert [charge.generation for charge in driver.charges] == list(range(1, 20))
+
+    def test_one_that_its_engine_did_not_wait_for_was_not_cancelled(self, new_driver: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        speaks(driver)
+        driver.event(engine.ToolCalls(1, (FunctionCall("c", "f", {}),)))
+        driver.event(engine.TurnComplete(1))
+        driver.client(toolResponse={"functionResponses": [{"id": "c", "name": "f", "response": {"output": 1}}]})
+        parts = [part for turn in driver.session.context.history for part in turn.parts]
+        results = [part.response for part in parts if isinstance(part, FunctionResult)]
+        assert results == [RUNNING, {"output": 1}]
 
 
 class TestFrames:

@@ -23,7 +23,7 @@ from antiphon.live.dialogue import Dialogue
 from antiphon.live.effects import Abandon, Effect, Note, SendFrame
 from antiphon.live.functions import Calling
 from antiphon.live.generation import CANCELLED
-from antiphon.live.history import FunctionResult, Part, Turn, Words
+from antiphon.live.history import RUNNING, FunctionResult, Part, Turn, Words
 from antiphon.live.machine import Line, Model, Trigger, User
 from antiphon.live.policy import Policy
 from antiphon.live.setup import Setup
@@ -330,7 +330,11 @@ class Following(Calling):
     def _go_on(self) -> None:
         """The engine goes on, whatever it called."""
         if self.model.state is Model.AWAITING_TOOLS:
-            self._mark_running()
+            self._filler_at = None
+            for call_id in self._generation.unanswered:
+                # It waits for none of them, whatever was declared.
+                name = self.calls.pending[call_id].call.name
+                self._generation.answer(FunctionResult(call_id, name, RUNNING))
             self._generation.resume()
             self.model.move(Trigger.TOOLS_DONE)
 
