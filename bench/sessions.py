@@ -53,7 +53,8 @@ class Cost(Struct):
     @property
     def per_core(self) -> float:
         """Sessions that would keep one core busy all the time."""
-        return 1e6 / self.cpu_us
+        # The system counts in hundredths of a second: it may have counted none of a short measurement.
+        return 1e6 / self.cpu_us if self.cpu_us else math.nan
 
 
 class Probe:
