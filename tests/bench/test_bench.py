@@ -29,7 +29,7 @@ TIMEOUT = 240.0
 SIZES = {
     "input_path": "--sessions 2 --rounds 1 --seconds 0.2",
     "sessions": "--sessions 2 --seconds 1.5 --chunks 20",
-    "floor": "--sessions 2 --seconds 0.3 --chunks 20",
+    "floor": "--sessions 8 --seconds 1 --chunks 20",
     "latency": "--sessions 1 --rounds 1",
     "interruption": "--rounds 1",
     "chaos": "--sessions 4 --rounds 1",
@@ -102,7 +102,7 @@ class TestEveryBenchmark:
         assert all(delay > 0 for delay in column(table, "p50 ms"))
 
     def test_the_floor_is_measured_alone(self, tables: dict[str, dict[str, Any]]) -> None:
-        assert column(tables["floor"], "sessions") == [2]
+        assert column(tables["floor"], "sessions") == [8]
         assert column(tables["floor"], "us/session s")[0] > 0
 
     def test_latency_is_measured_at_both_windows(self, tables: dict[str, dict[str, Any]]) -> None:
