@@ -87,9 +87,10 @@ class TestStraight:
         self.keeps_up = True
 
         def write(item: Any) -> bool:
-            if self.keeps_up:
+            taken = self.keeps_up and not isinstance(item, ServerMessage)
+            if taken:
                 self.written.append(item)
-            return self.keeps_up
+            return taken
 
         box.straight = write
         return box

@@ -56,6 +56,7 @@ class Connection:
         config.load()
         self.protocol = SocketProtocol(config, ServerState(), {})
         self.transport: Any = Transport()
+        """Stands in for one of asyncio."""
         self.protocol.connection_made(self.transport)
 
     async def open(self) -> None:
