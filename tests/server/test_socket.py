@@ -55,9 +55,9 @@ class Connection:
         config = uvicorn.Config(self._serve, interface="asgi3", ws_max_size=LIMIT, lifespan="off", log_config=None)
         config.load()
         self.protocol = SocketProtocol(config, ServerState(), {})
-        self.transport: Any = Transport()
-        """Stands in for one of asyncio."""
-        self.protocol.connection_made(self.transport)
+        transport: Any = Transport()
+        self.transport: Transport = transport
+        self.protocol.connection_made(transport)
 
     async def open(self) -> None:
         self.protocol.data_received(_REQUEST)
@@ -173,6 +173,15 @@ async def test_nothing_is_taken_after_a_close_frame() -> None:
     await connection.open()
     connection.protocol.data_received(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True) + framed(b"s"))
     assert not connection.messages
+    await connection.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+async def test_it_writes_frames_as_the_protocol_would(size: int) -> None:
+    connection = Connection()
+    await connection.open()
+    assert connection.protocol.write(bytes(size))
+    assert connection.transport.written == Frame(Opcode.BINARY, bytes(size)).serialize(mask=False)
     await connection.close()
 
 

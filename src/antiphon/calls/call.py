@@ -202,6 +202,16 @@ class Call:
 
         ``frame`` is the client's message as it came, for engines that can pass it on.
         """
+        self._process(event, frame)
+        self._arm()
+
+    def hear(self, message: client.RealtimeInput) -> None:
+        """Take a message that holds a chunk of sound and nothing else: it makes no deadline of the session earlier."""
+        self._process(message)
+        if self._timer is None:
+            self._arm()
+
+    def _process(self, event: Event, frame: bytes = b"") -> None:
         if type(event) is Used and self.session.closed:
             # Whatever is told when the engine is let go was spent all the same.
             self._spend(Spend(event.generation, event.upstream))
@@ -216,7 +226,6 @@ class Call:
         self._observer.saw(event, effects, now)
         for effect in effects:
             self._perform[type(effect)](effect)
-        self._arm()
 
     async def ended(self) -> None:
         """Wait until the session is closed and everything it started has ended."""

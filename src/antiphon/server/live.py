@@ -154,7 +154,7 @@ class LiveDoor:
         message = decode_audio(frame)
         if message is None:
             return False
-        call.receive(message)
+        call.hear(message)
         return True
 
     def _decode(self, call: Call, route: Route, frame: Frame) -> ClientMessage | None:

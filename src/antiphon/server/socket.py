@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
 from websockets.protocol import State
 
 try:
@@ -92,13 +91,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def write(self, frame: bytes) -> bool:
         """Write a binary message now; False where it would have to wait, or the connection is at its end."""
-        if not self.writable.is_set() or self.disconnected or self.close_sent or not self.handshake_complete:
+        conn = self.conn
+        if not self.writable.is_set() or self.close_sent or self.disconnected or conn.state is not State.OPEN:
             return False
-        try:
-            self.conn.send_binary(frame)
-        except InvalidState:
-            return False
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        if conn.extensions:
+            conn.send_binary(frame)
+            self.transport.write(b"".join(conn.data_to_send()))
+        else:
+            self.transport.write(_header(len(frame)) + frame)
         return True
 
     def keepalive_timeout(self) -> None:
@@ -117,6 +117,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._linger is not None:
             self._linger.cancel()
         super().connection_lost(exc)
+
+
+def _header(size: int) -> bytes:
+    """The header of a server's binary frame with a payload of ``size`` bytes (RFC 6455, section 5.2)."""
+    if size < 126:
+        return bytes((0x82, size))
+    return b"\x82\x7e" + size.to_bytes(2) if size < 1 << 16 else b"\x82\x7f" + size.to_bytes(8)
 
 
 def _extent(data: bytes, at: int) -> tuple[int, int]:

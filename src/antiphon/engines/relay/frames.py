@@ -49,16 +49,48 @@ class SpeechFrame(Struct, frozen=True, gc=False):
     seconds: float
 
 
+class _Spelling(Struct, frozen=True):
+    """What stands before and after the base64 of speech; ``clean`` if every client plays that."""
+
+    head: bytes
+    tail: bytes
+    clean: bool
+
+
+_spelling = _Spelling(_CLEAN_HEAD, _CLEAN_TAIL, clean=True)
+"""That of the latest frame: an upstream writes all of them alike, and comparing costs less than parsing."""
+
+
 def speech_frame(frame: bytes) -> SpeechFrame | None:
     """``frame`` if it surely holds one piece of 24 kHz speech and nothing else, whatever its spacing and order.
 
     A MIME type without a rate, as Vertex AI has it, is written out: some clients play nothing else.
     """
+    global _spelling
+    spelling = _spelling
+    begins, ends = len(spelling.head), len(frame) - len(spelling.tail)
+    known = begins < ends and frame.startswith(spelling.head) and frame.endswith(spelling.tail)
+    if not known or frame.find(b'"', begins, ends) >= 0:
+        spelled = _spelling_of(frame)
+        if spelled is None:
+            return None
+        _spelling = spelling = spelled
+        begins, ends = len(spelling.head), len(frame) - len(spelling.tail)
+    if frame.find(b"\\", begins, ends) >= 0:
+        return None
+    seconds = decoded_bytes(frame, begins, ends) / (2 * OUTPUT_RATE)
+    if not spelling.clean:
+        frame = _CLEAN_HEAD + frame[begins:ends] + _CLEAN_TAIL
+    return SpeechFrame(frame, seconds)
+
+
+def _spelling_of(frame: bytes) -> _Spelling | None:
+    """How a frame of speech alone is written; None for any other."""
     head = _HEAD.match(frame)
     if head is None:
         return None
-    begins, ends = head.end(), frame.find(b'"', head.end())
-    if ends < 0 or len(frame) - ends > _LONGEST_TAIL or frame.find(b"\\", begins, ends) >= 0:
+    ends = frame.find(b'"', head.end())
+    if ends < 0 or len(frame) - ends > _LONGEST_TAIL:
         return None
     tail = _TAIL.fullmatch(frame, ends)
     if tail is None:
@@ -66,10 +98,7 @@ def speech_frame(frame: bytes) -> SpeechFrame | None:
     mime_type, rate = (head[1], head[2]) if head[1] else (tail[1], tail[2])
     if mime_type is None or int(rate or OUTPUT_RATE) != OUTPUT_RATE:
         return None
-    seconds = decoded_bytes(frame, begins, ends) / (2 * OUTPUT_RATE)
-    if mime_type != OUTPUT_MIME_TYPE.encode():
-        frame = _CLEAN_HEAD + frame[begins:ends] + _CLEAN_TAIL
-    return SpeechFrame(frame, seconds)
+    return _Spelling(head[0], tail[0], mime_type == OUTPUT_MIME_TYPE.encode())
 
 
 def decoded_bytes(frame: bytes, begins: int, ends: int) -> int:
