@@ -7,6 +7,7 @@ import pytest
 from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
 from antiphon.live.effects import Note, Open, Send, SendFrame, SendSpeech, Tell
+from antiphon.live.generation import CANCELLED
 from antiphon.live.history import RUNNING, FunctionCall, FunctionResult, Turn, model, user
 from antiphon.live.inputs import EngineLost, EngineOpened
 from antiphon.live.policy import Policy
@@ -70,6 +71,19 @@ class TestWhatPlaysOut:
         assert heard == []
         assert names(driver.later(2.9)) == []
         assert names(driver.later(0.2)) == ["turn_complete", "charge"]
+
+    def test_a_frame_that_interrupts_it_ends_it_as_well(self, new_driver: Any, names: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        speaks(driver, seconds=3)
+        driver.event(engine.GenerationComplete(1))
+        lose(driver, OTHER_RELAY)
+        frame = encode_server(server.ServerMessage(server_content=server.ServerContent(interrupted=True)))
+        effects = driver.event(engine.Relayed(frame, (engine.Interrupted(1),)))
+        assert [name for name in names(effects) if name != "tell Interrupt"] == [
+            "interrupted",
+            "turn_complete",
+            "charge",
+        ]
 
     @LATER
     def test_what_was_typed_meanwhile_is_answered(self, new_driver: Any, later: Abilities) -> None:
@@ -323,6 +337,32 @@ class TestFunctions:
         parts = [part for turn in driver.session.context.history for part in turn.parts]
         results = [part.response for part in parts if isinstance(part, FunctionResult)]
         assert results == [RUNNING, {"output": 1}]
+
+    def test_one_that_was_answered_before_the_last_word_of_an_interrupted_answer(self, new_driver: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        speaks(driver)
+        driver.event(engine.ToolCalls(1, (FunctionCall("c", "f", {}),)))
+        driver.event(engine.Interrupted(1))
+        driver.client(toolResponse={"functionResponses": [{"id": "c", "name": "f", "response": {"output": 1}}]})
+        driver.event(engine.TurnComplete(1))
+        parts = [part for turn in driver.session.context.history for part in turn.parts]
+        assert [part.response for part in parts if isinstance(part, FunctionResult)] == [{"output": 1}]
+
+    @pytest.mark.parametrize("when", ["before", "after", "never"])
+    def test_one_of_an_answer_that_was_interrupted_ends_as_its_engine_says(self, new_driver: Any, when: str) -> None:
+        driver = opened(new_driver, RELAY)
+        speaks(driver)
+        driver.event(engine.ToolCalls(1, (FunctionCall("c", "f", {}),)))
+        driver.event(engine.Interrupted(1))
+        for each in ("before", "after"):
+            if when == each:
+                driver.event(engine.CallsCancelled(1, ("c",)))
+            driver.event(engine.TurnComplete(1))
+        driver.client(toolResponse={"functionResponses": [{"id": "c", "name": "f", "response": {"output": 1}}]})
+        parts = [part for turn in driver.session.context.history for part in turn.parts]
+        results = [part.response for part in parts if isinstance(part, FunctionResult)]
+        expected = {"before": [CANCELLED], "after": [RUNNING, CANCELLED], "never": [RUNNING, {"output": 1}]}
+        assert results == expected[when]
 
 
 class TestFrames:

@@ -243,6 +243,7 @@ class Following(Calling):
             self._cut_off(now)
             self._tell(engine.Interrupt(event.generation + 1, self._heard_at_cut))
             if not self._paced:
+                self.anew = True
                 self._end_turn(self._heard_at_cut, now)
         else:
             self.anew = True
@@ -281,8 +282,12 @@ class Following(Calling):
         waiting = [each for each in ids if each in self.calls.pending]
         self.anew |= waiting != list(event.ids)
         for call_id in waiting:
+            result = FunctionResult(call_id, self.calls.pending[call_id].call.name, CANCELLED)
             if self._is_waited_for(call_id):
-                self._generation.answer(FunctionResult(call_id, self.calls.pending[call_id].call.name, CANCELLED))
+                self._generation.answer(result)
+            else:
+                # The history has it running.
+                self._append_user(Turn("user", (result,)))
         self.calls.cancel(waiting)
         if waiting:
             self._send(tool_call_cancellation=server.ToolCallCancellation(ids=waiting))
@@ -324,6 +329,11 @@ class Following(Calling):
         self.anew |= not current
         return current
 
+    def _is_waited_for(self, call_id: str) -> bool:
+        """Whether what a call comes to belongs to the answer that made it, which may have been interrupted since."""
+        waits = self.model.state in (Model.AWAITING_TOOLS, Model.INTERRUPTED)
+        return waits and self._generation.waits_for(call_id)
+
     def _is_of_answer(self, number: int) -> bool:
         return self.model.state not in (Model.IDLE, Model.INTERRUPTED) and number == self._generation.number
 
@@ -331,12 +341,16 @@ class Following(Calling):
         """The engine goes on, whatever it called."""
         if self.model.state is Model.AWAITING_TOOLS:
             self._filler_at = None
-            for call_id in self._generation.unanswered:
-                # It waits for none of them, whatever was declared.
-                name = self.calls.pending[call_id].call.name
-                self._generation.answer(FunctionResult(call_id, name, RUNNING))
+            self._mark_all_running()
             self._generation.resume()
             self.model.move(Trigger.TOOLS_DONE)
+
+    def _mark_all_running(self) -> None:
+        """The engine waits for no function any more, whatever was declared; it cancels those that it gives up."""
+        for call_id in self._generation.unanswered:
+            if call_id in self.calls.pending:
+                name = self.calls.pending[call_id].call.name
+                self._generation.answer(FunctionResult(call_id, name, RUNNING))
 
     def _complete(self, now: float) -> None:
         super()._complete(now)
@@ -381,6 +395,7 @@ class Following(Calling):
     def _end_turn(self, heard: float, now: float) -> None:
         if self.model.state is Model.INTERRUPTED:
             self.model.move(Trigger.PLAYED)
+        self._mark_all_running()
         super()._end_turn(heard, now)
         # Turns of before are in the history now, and the engine had them from the client.
         if self.line.state is Line.UP:
