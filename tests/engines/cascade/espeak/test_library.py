@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,12 @@ def words(espeak: Espeak, text: str) -> list[WordEvent]:
 def test_sound_has_the_rate_that_espeak_states(espeak: Espeak) -> None:
     assert espeak.sample_rate == 22_050
     assert 0.5 < len(spoken(espeak, "Hello there.")) / espeak.sample_rate < 1.5
+
+
+def test_it_speaks_on_after_another_one_came_and_went(espeak: Espeak) -> None:
+    spoken(Espeak(), "Another.")
+    gc.collect()
+    assert len(spoken(espeak, "This one.")) > 0
 
 
 def test_words_are_found_at_their_characters(espeak: Espeak) -> None:

@@ -80,7 +80,6 @@ class Espeak:
         self._take: Take = _ignore
         self._failure: BaseException | None = None
         self._callback = _Callback(self._on_sound)  # kept: the library holds only the address
-        self._library.espeak_SetSynthCallback(self._callback)
 
     def synthesise(self, text: str, delivery: Delivery, take: Take, *, end_pause: bool) -> None:
         """Speak ``text``, handing sound to ``take`` while it is made, until all is made or ``take`` says stop.
@@ -92,6 +91,8 @@ class Espeak:
             EspeakError: the voice is unknown or the synthesis failed.
         """
         self._select(delivery)
+        # Each time: whoever loaded the library since left an address that may be gone by now.
+        self._library.espeak_SetSynthCallback(self._callback)
         self._take, self._failure = take, None
         encoded = text.encode() + b"\0"
         flags = _CHARS_UTF8 | (_END_PAUSE if end_pause else 0)
