@@ -6,10 +6,10 @@ import pytest
 
 from antiphon.live import events as engine
 from antiphon.live.abilities import Abilities
-from antiphon.live.effects import Note, Open, Send, SendFrame, SendSpeech, Tell
+from antiphon.live.effects import Abandon, Note, Open, Send, SendFrame, SendSpeech, Tell
 from antiphon.live.generation import CANCELLED
 from antiphon.live.history import RUNNING, FunctionCall, FunctionResult, Turn, model, user
-from antiphon.live.inputs import EngineLost, EngineOpened
+from antiphon.live.inputs import Dismiss, EngineLost, EngineOpened
 from antiphon.live.policy import Policy
 from antiphon.wire.gemini import server
 from antiphon.wire.gemini.encode import encode_server
@@ -17,6 +17,8 @@ from antiphon.wire.gemini.encode import encode_server
 RELAY = Abilities("relay", takes_turns=True, paces=True, relays=True)
 OTHER_RELAY = Abilities("other relay", takes_turns=True, paces=True, relays=True)
 LED = Abilities("led", continues=True)
+SECOND_RELAY = Abilities("second relay", takes_turns=True, paces=True, relays=True)
+SECOND_LED = Abilities("second led", continues=True)
 OTHER_LED = Abilities("other led", continues=True)
 MANUAL = {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}
 ALL = {
@@ -131,7 +133,7 @@ class TestWhatPlaysOut:
 
 class TestWhatIsHeardAgain:
     @LATER
-    @pytest.mark.parametrize("second", [RELAY, LED], ids=["relay", "led"])
+    @pytest.mark.parametrize("second", [SECOND_RELAY, SECOND_LED], ids=["relay", "led"])
     def test_speech_that_two_engines_were_lost_over(self, new_driver: Any, second: Abilities, later: Abilities) -> None:
         driver = opened(new_driver, RELAY)
         speaks(driver)
@@ -145,7 +147,7 @@ class TestWhatIsHeardAgain:
         assert again.replay_from <= 1.0
 
     @LATER
-    @pytest.mark.parametrize("second", [RELAY, LED], ids=["relay", "led"])
+    @pytest.mark.parametrize("second", [SECOND_RELAY, SECOND_LED], ids=["relay", "led"])
     def test_speech_that_a_led_engine_had_found(self, new_driver: Any, second: Abilities, later: Abilities) -> None:
         driver = opened(new_driver, LED)
         driver.audio(bytes(96_000))
@@ -165,7 +167,7 @@ class TestWhatIsHeardAgain:
         assert lose(driver, OTHER_LED)[0].replay_from == 2.0
 
     @LATER
-    @pytest.mark.parametrize("second", [RELAY, LED], ids=["relay", "led"])
+    @pytest.mark.parametrize("second", [SECOND_RELAY, SECOND_LED], ids=["relay", "led"])
     @pytest.mark.parametrize("ended", [True, False])
     def test_an_activity_that_the_client_marked(
         self, new_driver: Any, second: Abilities, later: Abilities, ended: bool
@@ -218,7 +220,9 @@ class TestWhatIsKnown:
     def test_nothing_of_an_answer_that_begins_anew_is_seeded(self, new_driver: Any) -> None:
         driver = opened(new_driver, RELAY)
         speaks(driver)
+        driver.later(0.5)
         opening, heard = lose(driver, OTHER_RELAY)
+        assert driver.session.context.history == (user("hello "), model("one "))
         assert opening.seed.history == ()
         assert heard == [engine.Content((user("hello "),), complete=True)]
 
@@ -270,6 +274,84 @@ class TestWhatIsKnown:
             assert heard == [engine.Content((user("a"), model("b")), complete=False)]
             assert [(event.turns, event.complete) for event in ends] == [((user("c"),), True)]
             assert told(driver.later(100)) == []
+
+    @LATER
+    def test_history_that_was_told_to_its_end(self, new_driver: Any, later: Abilities) -> None:
+        driver = opened(new_driver, RELAY, historyConfig={"initialHistoryInClientContent": True})
+        driver.client(clientContent=content(user("a"), model("b"), complete=True))
+        lose(driver, later)
+        (event,) = told(driver.client(clientContent=content(user("c"), complete=True)))
+        assert isinstance(event, engine.Respond) or event.complete
+        assert driver.session.dialogue._collecting is False
+
+    @LATER
+    def test_an_answer_that_nobody_heard_of_is_given_once(self, new_driver: Any, later: Abilities) -> None:
+        driver = opened(new_driver, RELAY)
+        driver.audio(bytes(32_000))
+        driver.event(engine.UserWords("hello "))
+        driver.event(engine.GenerationStarted(1))
+        _, heard = lose(driver, later)
+        driver.event(engine.GenerationStarted(1))
+        driver.event(engine.Speech(1, SECOND))
+        driver.event(engine.GenerationComplete(1))
+        heard += told(driver.event(engine.TurnComplete(1)))
+        heard += told(driver.later(5))
+        assert [type(event) for event in heard] == [engine.Content if later.takes_turns else engine.Respond]
+
+    def test_half_a_sentence_is_not_known_twice(self, new_driver: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        driver.audio(bytes(32_000))
+        driver.event(engine.UserWords("half a "))
+        lose(driver, OTHER_RELAY)
+        driver.event(engine.UserWords("half a sentence"))
+        driver.event(engine.GenerationStarted(1))
+        driver.event(engine.TurnComplete(1))
+        assert driver.session.context.history == (user("half a sentence"),)
+
+    def test_an_answer_of_before_cannot_begin_again(self, new_driver: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        speaks(driver)
+        driver.event(engine.TurnComplete(1))
+        driver.event(engine.GenerationStarted(1))
+        assert driver.event(engine.Speech(1, SECOND)) == []
+
+    def test_an_interrupted_answer_ends_with_its_engine(self, new_driver: Any, names: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        speaks(driver)
+        driver.event(engine.Interrupted(1))
+        assert names(driver.event(EngineLost("1011"))) == ["note", "turn_complete", "charge", "open"]
+
+    def test_nobody_speaks_any_more_whom_nobody_hears(self, new_driver: Any) -> None:
+        driver = new_driver(Policy(), RELAY).open(**ALL)
+        driver.event(engine.ActivityStarted(0.0))
+        effects = driver.event(EngineLost("1011"))
+        activity = [effect.message.voice_activity for effect in effects if isinstance(effect, Send)]
+        assert [each.type for each in activity] == [server.ActivityType.END]
+
+    @pytest.mark.parametrize("again", [True, False])
+    def test_words_nobody_wrote_down_are_heard_until_they_are_answered(self, new_driver: Any, again: bool) -> None:
+        driver = opened(new_driver, RELAY)
+        speaks(driver, said="")
+        if again:
+            driver.event(engine.Interrupted(1, again=True))
+            driver.event(engine.TurnComplete(1))
+        assert lose(driver, OTHER_RELAY)[0].replay_from == 0.0
+        assert lose(driver, SECOND_RELAY)[0].replay_from == 0.0
+
+
+class TestPatience:
+    def test_nobody_is_given_up_while_nobody_is_there(self, new_driver: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        driver.event(EngineLost("1011"))
+        driver.text("hi")
+        assert driver.later(100) == []
+
+    def test_who_took_over_and_does_not_answer_is_given_up(self, new_driver: Any) -> None:
+        driver = opened(new_driver, RELAY)
+        driver.text("hi")
+        lose(driver, OTHER_RELAY)
+        assert driver.later(29) == []
+        assert [type(effect) for effect in driver.later(2)] == [Abandon]
 
 
 class TestFunctions:
@@ -327,6 +409,66 @@ class TestFunctions:
         assert len(driver.session.dialogue._orphans) <= 1
         assert len(driver.session.dialogue._names) == 0
         assert [charge.generation for charge in driver.charges] == list(range(1, 20))
+
+    CALL = FunctionCall("c", "f", {})
+
+    def waits(self, new_driver: Any) -> Any:
+        """A session whose engine waits for a function."""
+        driver = opened(new_driver, RELAY)
+        driver.audio(bytes(32_000))
+        driver.event(engine.UserWords("hello "))
+        driver.event(engine.GenerationStarted(1))
+        driver.event(engine.ToolCalls(1, (self.CALL,)))
+        return driver
+
+    def answers(self, driver: Any) -> list[Any]:
+        answer = {"id": "c", "name": "f", "response": {"output": 1}}
+        return told(driver.client(toolResponse={"functionResponses": [answer]}))
+
+    def test_what_is_typed_after_the_take_over_parts_no_call_from_its_result(self, new_driver: Any) -> None:
+        driver = self.waits(new_driver)
+        opening, _ = lose(driver, OTHER_RELAY)
+        driver.text("more")
+        (event,) = self.answers(driver)
+        turns = Turn("model", (self.CALL,)), Turn("user", (FunctionResult("c", "f", {"output": 1}),))
+        assert (*opening.seed.history, *event.turns) == (user("hello "), *turns)
+
+    def test_what_is_typed_while_nobody_is_there_is_told_whatever_is_waited_for(self, new_driver: Any) -> None:
+        driver = self.waits(new_driver)
+        driver.event(EngineLost("1011"))
+        driver.text("more")
+        heard = told(driver.event(EngineOpened(OTHER_RELAY)))
+        assert heard == [engine.Content((user("more"),), complete=True)]
+
+    def test_a_relay_goes_on_from_what_the_one_before_was_told(self, new_driver: Any) -> None:
+        driver = self.waits(new_driver)
+        self.answers(driver)
+        opening, (event,) = lose(driver, OTHER_RELAY)
+        turns = Turn("model", (self.CALL,)), Turn("user", (FunctionResult("c", "f", {"output": 1}),))
+        assert (*opening.seed.history, *event.turns) == (user("hello "), *turns)
+        assert event.complete
+
+    def test_that_one_of_a_lost_engine_expired_is_told_in_words(self, new_driver: Any) -> None:
+        driver = self.waits(new_driver)
+        lose(driver, OTHER_RELAY)
+        (event,) = told(driver.later(61))
+        assert isinstance(event, engine.Content)
+        assert "error" in event.turns[-1].parts[0].response
+
+    def test_one_that_goes_by_another_name_is_cancelled_by_that(self, new_driver: Any, names: Any) -> None:
+        driver = self.waits(new_driver)
+        self.answers(driver)
+        driver.event(engine.ToolCalls(1, (self.CALL,)))
+        (call_id,) = driver.session.dialogue.calls.pending
+        (sent,) = driver.event(engine.CallsCancelled(1, ("c",)))
+        assert sent.message.tool_call_cancellation.ids == [call_id] != ["c"]
+
+    def test_none_outlives_an_answer_that_is_cut_for_a_farewell(self, new_driver: Any, names: Any) -> None:
+        driver = self.waits(new_driver)
+        driver.event(Dismiss("budget: spent", "Goodbye.", patience=5))
+        sent = [effect for effect in driver.later(6) if isinstance(effect, Send)]
+        assert "tool_call_cancellation" in names(sent)
+        assert not driver.session.dialogue.calls.pending
 
     def test_one_that_its_engine_did_not_wait_for_was_not_cancelled(self, new_driver: Any) -> None:
         driver = opened(new_driver, RELAY)

@@ -204,8 +204,6 @@ class Following(Calling):
     def _pass_on(self, content: engine.Content) -> None:
         """Tell the engine; when there is none, the next one finds the turns in the history."""
         self._tell(content)
-        if self.line.state is Line.UP:
-            self._seeded = len(self.context.history) + len(self._waiting)
 
     # --- what the engine does -------------------------------------------------------------------------------
 
@@ -397,9 +395,6 @@ class Following(Calling):
             self.model.move(Trigger.PLAYED)
         self._mark_all_running()
         super()._end_turn(heard, now)
-        # Turns of before are in the history now, and the engine had them from the client.
-        if self.line.state is Line.UP:
-            self._seeded = len(self.context.history)
 
     def _ended(self) -> None:
         self._filler_at, self._awaits_successor = None, False
@@ -467,7 +462,6 @@ class Following(Calling):
             return self._since(self._answered_from)
         else:
             self._record_user()
-            self._due |= self.model.state is Model.GENERATING and (self._generation.pristine or self._failed)
         return self._since(self._turn_began)
 
     @property
@@ -489,11 +483,14 @@ class Following(Calling):
         return self._before(offset) if self.input_seconds > offset else None
 
     def _resume(self, now: float) -> None:
+        written = tuple(turn for turn, _ in self._waiting)
         if self.model.state is Model.AWAITING_TOOLS:
             self._mark_running()
             self._resume_if_answered(now)
+            if written:
+                self._pass_on(engine.Content(written, self._due))
             return
-        turns = self._unseen() + tuple(turn for turn, _ in self._waiting)
+        turns = self._unseen() + written
         complete = self._asks_again
         if turns or complete:
             self._pass_on(engine.Content(turns, complete))
