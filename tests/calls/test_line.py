@@ -19,11 +19,13 @@ from antiphon.calls.outbox import Hangup
 from antiphon.engines.base import NOTHING, EngineUnavailable
 from antiphon.live import events
 from antiphon.live.abilities import Abilities
+from antiphon.live.effects import Spend
 from antiphon.live.history import user
 from antiphon.live.inputs import ClientLeft, Dismiss
 from antiphon.live.policy import Policy
 from antiphon.live.seed import Seed
 from antiphon.live.setup import Setup
+from antiphon.live.tokens import Tokens, UpstreamUsage, Usage
 from antiphon.testing.clock import VirtualClock
 from antiphon.wire.gemini import client
 
@@ -69,7 +71,7 @@ class Placed:
         self.fate.append("opened")
 
     def failed(self, reason: str, *, retry: bool = True) -> None:
-        self.fate.append(f"failed: {reason}")
+        self.fate.append(f"failed: {reason}" if retry else f"failed for good: {reason}")
 
     def release(self) -> None:
         self.fate.append("released")
@@ -167,7 +169,7 @@ class TestTakeOver:
         it = await stage(first, second, third)
         await it.lose()
         assert third.lines
-        assert "failed: no room" in it.plan.placements[1].fate
+        assert it.plan.placements[1].fate == ["failed: no room", "released"]
         (gap,) = it.call.line.gaps
         assert (gap.lost, gap.taken_over_by, gap.reason) == ("e0", "e2", "gone")
 
@@ -189,6 +191,37 @@ class TestTakeOver:
         await it.lose(how=events.Failure("setup.x: is wrong", 1007))
         assert (await it.end())[-1] == Hangup(1007, "setup.x: is wrong")
         assert second.seeds == []
+
+    async def test_one_that_does_not_open_in_time_is_passed_over(self, stage: Any, monkeypatch: Any) -> None:
+        class Stuck(Engine):
+            async def open(self, setup: Setup, seed: Seed = NOTHING) -> Line:
+                await asyncio.Event().wait()
+                raise AssertionError
+
+        monkeypatch.setattr("antiphon.calls.line.OPEN_SECONDS", 0.001)
+        third = Engine()
+        it = await stage(Engine(RELAY), Stuck(), third)
+        await it.lose()
+        await asyncio.sleep(0.005)
+        await settle()
+        assert third.lines
+        assert it.plan.placements[1].fate == ["failed: e1 did not begin within 0.001 s", "released"]
+
+    async def test_one_that_is_of_no_use_any_more_says_so(self, stage: Any) -> None:
+        it = await stage(Engine(RELAY), Engine())
+        await it.lose(how=events.Lost("no credit", retry=False))
+        assert it.plan.placements[0].fate == ["opened", "failed for good: no credit", "released"]
+
+    async def test_of_a_conversation_that_is_over_only_what_it_used_counts(self, stage: Any) -> None:
+        first, second = Engine(RELAY), Engine(RELAY)
+        it = await stage(first, second)
+        used = UpstreamUsage("google", "m", Usage(prompt=Tokens(text=3)))
+        spent: list[Any] = []
+        it.call._perform[Spend] = spent.append
+        first.lines[0].say(events.Lost("gone"), events.GenerationStarted(1), events.Used(1, used), None)
+        await settle()
+        assert spent == [Spend(1, used)]
+        assert it.call.session.dialogue.idle
 
     async def test_a_call_does_not_look_for_an_engine_for_ever(self, stage: Any) -> None:
         class Slow(Engine):
@@ -263,6 +296,18 @@ class TestWhatTheUserSaid:
         second.lines[0].say(events.ActivityStarted(0.5))
         await settle()
         assert it.call.session.dialogue._activity_began == pytest.approx(base + 0.5)
+
+    @pytest.mark.parametrize("abilities", [LED, RELAY], ids=["led", "relay"])
+    async def test_they_do_where_silence_was_left_out(self, stage: Any, abilities: Abilities) -> None:
+        second = Engine(abilities)
+        it = await stage(Engine(RELAY), second)
+        it.audio(QUIET, 300)
+        it.audio(LOUD, 100)
+        await it.lose()
+        started = events.ActivityStarted(0.5)
+        second.lines[0].say(events.Relayed(b"", (started,)) if abilities is RELAY else started)
+        await settle()
+        assert it.call.session.dialogue._activity_began == pytest.approx(3.0)
 
     async def test_no_more_than_half_a_minute_is_kept_and_what_is_not_is_counted(self, stage: Any) -> None:
         first, second = Engine(RELAY), Engine(RELAY)
