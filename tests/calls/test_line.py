@@ -297,6 +297,19 @@ class TestWhatTheUserSaid:
         await settle()
         assert it.call.session.dialogue._activity_began == pytest.approx(base + 0.5)
 
+    async def test_they_do_where_nothing_had_to_be_told_again(self, stage: Any) -> None:
+        first, second = Engine(RELAY), Engine()
+        it = await stage(first, second)
+        it.audio(QUIET, 300)
+        first.lines[0].say(events.GenerationStarted(1), events.GenerationComplete(1), events.TurnComplete(1))
+        await settle()
+        await it.lose()
+        assert second.heard == []
+        it.audio(LOUD, 100)
+        second.lines[0].say(events.ActivityStarted(0.5))
+        await settle()
+        assert it.call.session.dialogue._activity_began == pytest.approx(3.5)
+
     @pytest.mark.parametrize("abilities", [LED, RELAY], ids=["led", "relay"])
     async def test_they_do_where_silence_was_left_out(self, stage: Any, abilities: Abilities) -> None:
         second = Engine(abilities)

@@ -298,11 +298,12 @@ class TestWhatIsKnown:
         heard += told(driver.later(5))
         assert [type(event) for event in heard] == [engine.Content if later.takes_turns else engine.Respond]
 
-    def test_half_a_sentence_is_not_known_twice(self, new_driver: Any) -> None:
+    @pytest.mark.parametrize("later", [RELAY, OTHER_RELAY], ids=["same", "other"])
+    def test_half_a_sentence_is_not_known_twice(self, new_driver: Any, later: Abilities) -> None:
         driver = opened(new_driver, RELAY)
         driver.audio(bytes(32_000))
         driver.event(engine.UserWords("half a "))
-        lose(driver, OTHER_RELAY)
+        lose(driver, later)
         driver.event(engine.UserWords("half a sentence"))
         driver.event(engine.GenerationStarted(1))
         driver.event(engine.TurnComplete(1))
