@@ -136,7 +136,8 @@ class TestTls:
         secure = await serve(tls_port=0, write_timeout=0.3)
         trust = ssl.create_default_context(cafile=str(secure.tls.bundle))
         client = await dial(secure, tls=trust, max_queue=1)
-        puppet.chunks = [bytearray(48_000) for _ in range(100)]
+        # More than the buffers of both systems hold: some ten megabytes.
+        puppet.chunks = [bytearray(48_000) for _ in range(400)]
         await client.setup()
         await client.text("hi")
         client.socket.transport.pause_reading()
