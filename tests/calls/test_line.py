@@ -285,7 +285,6 @@ class TestWhatTheUserSaid:
     async def test_offsets_stay_those_of_the_sessions_input(self, stage: Any) -> None:
         first, second = Engine(RELAY), Engine()
         it = await stage(first, second)
-        it.call.session.policy  # noqa: B018
         it.audio(LOUD, 300)
         first.lines[0].say(events.GenerationStarted(1), events.GenerationComplete(1), events.TurnComplete(1))
         await settle()
