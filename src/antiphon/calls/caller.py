@@ -1,8 +1,15 @@
 """Who is at the other end of a call."""
 
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
+
+Permission = Literal["live", "sessions", "metrics", "admin"]
+"""What a key may be for: to talk; to see the sessions of its own; to read metrics; to see and manage everything."""
+
+LIVE: Final[frozenset[Permission]] = frozenset(("live",))
+USUAL: Final[frozenset[Permission]] = frozenset(("live", "sessions", "metrics"))
+EVERYTHING: Final[frozenset[Permission]] = frozenset(get_args(Permission))
 
 
 class Grant(Struct, frozen=True):
@@ -23,9 +30,19 @@ class Caller(Struct, frozen=True):
     """Whose call it is. ``owner`` names the key, never tells it; nothing crosses from one owner to another.
 
     On a server without keys everybody is the same owner, "". ``traceparent`` is the place in a trace that the client's
-    request came with (W3C Trace Context), empty for none.
+    request came with (W3C Trace Context), empty for none. ``models`` are those it may ask for, empty for any.
     """
 
     owner: str = ""
     grant: Grant | None = None
     traceparent: str = ""
+    permissions: frozenset[Permission] = LIVE
+    models: tuple[str, ...] = ()
+
+    def may(self, permission: Permission) -> bool:
+        """Whether it has ``permission``; who may manage everything has all others too."""
+        return permission in self.permissions or "admin" in self.permissions
+
+    def sees(self, owner: str) -> bool:
+        """Whether it may see what belongs to ``owner``."""
+        return "admin" in self.permissions or ("sessions" in self.permissions and owner == self.owner)

@@ -14,6 +14,7 @@ from antiphon.live.snapshot import Snapshot
 from antiphon.live.timeline import Timeline
 from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.grants import Grants
+from antiphon.store.logins import Logins
 from antiphon.store.records import Records
 from antiphon.store.resumptions import FIRST_EPOCH, Resumptions, SupersededError
 
@@ -42,6 +43,7 @@ class Memory:
         self.resumptions = Resumptions(self.database, resumption_ttl, now)
         self.records = Records(self.database, record_ttl, now)
         self.grants = Grants(self.database, now)
+        self.logins = Logins(self.database, now)
         self._rounds: list[Periodic] = []
 
     async def open(self) -> None:

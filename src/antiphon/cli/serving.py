@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from antiphon.cli import environment, routing
 from antiphon.cli.environment import Address
+from antiphon.console import pages as console_pages
 from antiphon.engines.cascade.brain.discovery import Discovered, discover
 from antiphon.engines.cascade.engine import CascadeEngine
 from antiphon.engines.cascade.parts import Voice
@@ -46,7 +47,7 @@ async def serve(
     console = Console(stderr=True)
     _log_to(console, verbose)
     found = await discover((config.port, config.tls_port or 0)) if config.discovers else None
-    server = Server(_with(found, config))
+    server = Server(_with(found, config), pages=console_pages)
     stopped = _stop_on_signals()
     with console.status("Loading models …"):
         await server.start()

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
-from antiphon.calls.caller import Caller, Grant
+from antiphon.calls.caller import EVERYTHING, USUAL, Caller, Grant, Permission
 from antiphon.store.database import StoreError
 from antiphon.store.grants import Grants, StoredGrant
 from antiphon.wire.refusal import CloseCode, Refusal
@@ -20,10 +20,21 @@ _MAKE_ANOTHER = "make one with POST /v1alpha/auth_tokens"
 class Keys:
     """The keys of this server. Without any, everybody may come in (only ever on a loopback address)."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = {key.encode(): owner_of(key) for key in keys}
+    def __init__(self, keys: Iterable[str], admin_keys: Iterable[str] = ()) -> None:
+        admins = tuple(admin_keys)
+        self._keys = {key.encode(): owner_of(key) for key in (*keys, *admins)}
+        self._admins = frozenset(map(owner_of, admins))
         self.owners = frozenset(self._keys.values()) or frozenset([""])
         """Those whose keys are in force; "" on a server without keys."""
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody may come in."""
+        return not self._keys
+
+    def permissions(self, owner: str) -> frozenset[Permission]:
+        """What the key of ``owner`` is for."""
+        return EVERYTHING if self.open or owner in self._admins else USUAL
 
     def owner(self, shown: str) -> str:
         """The owner of the key that was shown.
@@ -50,8 +61,10 @@ class Gate:
     hosted service is: it can do everything a token can.
     """
 
-    def __init__(self, keys: Iterable[str], grants: Grants, *, strict: bool = False) -> None:
-        self._keys = Keys(keys)
+    def __init__(
+        self, keys: Iterable[str], grants: Grants, *, admin_keys: Iterable[str] = (), strict: bool = False
+    ) -> None:
+        self._keys = Keys(keys, admin_keys)
         self._grants = grants
         self._strict = strict
 
@@ -69,7 +82,27 @@ class Gate:
         if constrained and self._strict:
             reason = "this method takes an ephemeral token, not an API key"
             raise Refusal("", reason, "dial BidiGenerateContent", CloseCode.POLICY)
-        return Caller(owner)
+        return Caller(owner, permissions=self._keys.permissions(owner))
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody may come in without a key, which is only ever so on a loopback address."""
+        return self._keys.open
+
+    async def admit_key(self, key: str) -> Caller:
+        """Who shows ``key``.
+
+        Raises:
+            Refusal: it is no key of this server.
+        """
+        owner = self._keys.owner(key)
+        return Caller(owner, permissions=self._keys.permissions(owner))
+
+    async def recall(self, owner: str) -> Caller | None:
+        """Who showed a key before; None once that key is no longer in force."""
+        if owner not in self._keys.owners:
+            return None
+        return Caller(owner, permissions=self._keys.permissions(owner))
 
     async def _holder(self, token: str, kind: str, constrained: bool) -> Caller:
         if not constrained:

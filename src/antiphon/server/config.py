@@ -54,6 +54,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     tls_names: tuple[str, ...] = ()
     data_dir: Path = field(default_factory=lambda: user_data_path("antiphon"))
     keys: tuple[str, ...] = ()
+    admin_keys: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     script: Path | None = None
     recognisers: int = 2
@@ -120,7 +121,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             ConfigError: the server would listen beyond this machine without any key.
         """
-        if not self.keys and not is_loopback(self.host):
+        if not self.keys and not self.admin_keys and not is_loopback(self.host):
             raise ConfigError(
                 f"host {self.host} is reachable from other machines, and no key is set: "
                 "add --key SECRET (or keys = [...] in the configuration), or use --host 127.0.0.1"

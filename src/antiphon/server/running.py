@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 from msgspec import structs
 
+from antiphon import __version__
 from antiphon.calls.admission import Admission
 from antiphon.calls.clock import Clock, LoopClock, time_of_day
+from antiphon.calls.desk import Desk, Installation, Pages
 from antiphon.calls.line import Announcer
 from antiphon.calls.marking import Marker
 from antiphon.calls.memory import Memory
@@ -23,6 +25,7 @@ from antiphon.engines.base import Engine
 from antiphon.engines.cascade.parts import Voice
 from antiphon.meter.prices import Prices
 from antiphon.server.app import App
+from antiphon.server.auth import Gate
 from antiphon.server.config import RELOADED, Config, ConfigError
 from antiphon.server.engines import Engines
 from antiphon.server.socket import SocketProtocol
@@ -39,7 +42,7 @@ class Server:
 
     Its engines and its routes are those of the configuration. ``engine`` stands in for the engine on board, which
     answers every model where there are no routes; the server starts and closes it. ``announcer`` says what no engine
-    made; without one the voice on board does, unless an ``engine`` stands in.
+    made; without one the voice on board does, unless an ``engine`` stands in. ``pages`` makes what it shows of itself.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Server:
         clock: Clock | None = None,
         *,
         announcer: Announcer | None = None,
+        pages: Pages | None = None,
     ) -> None:
         config.check_exposure()
         self.config = config
@@ -56,6 +60,7 @@ class Server:
         self.port = 0
         self.tls_port: int | None = None
         self._clock = clock
+        self._pages = pages
         self._now = time.time if clock is None else time_of_day(clock)
         self._memory = Memory(config.data_dir, config.resumption_ttl, config.record_ttl, self._now)
         self._metering: Metering | None = None
@@ -125,9 +130,10 @@ class Server:
             await self._engines.aclose()
             raise
         clock = self.clock
+        ledger, prices = Ledger(self._memory.database), Prices(self.config.prices)
         self._metering = Metering(
-            Ledger(self._memory.database),
-            Prices(self.config.prices),
+            ledger,
+            prices,
             clock,
             budget=self.config.budget,
             now=self._now,
@@ -147,7 +153,11 @@ class Server:
         )
         self._memory.attend(lambda: self._switchboard.calls, clock)
         metrics = self._telemetry.metrics
-        app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes, metrics)
+        gate = Gate(
+            self.config.keys, self._memory.grants, admin_keys=self.config.admin_keys, strict=self.config.session.strict
+        )
+        pages = self._pages(self._desk(gate, ledger, prices)) if self._pages else None
+        app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes, gate, metrics, pages)
         for each, tls in zip(sockets, (None, self.tls), strict=False):
             await self._serve(app, each, tls)
 
@@ -178,6 +188,34 @@ class Server:
         restart = self.config.needing_restart(config)
         self.config = structs.replace(self.config, **{name: getattr(config, name) for name in RELOADED})
         return f"{change}; only a restart changes {', '.join(restart)}" if restart else str(change)
+
+    def _desk(self, gate: Gate, ledger: Ledger, prices: Prices) -> Desk:
+        config = self.config
+        installation = Installation(
+            version=__version__,
+            host=config.host,
+            port=self.port,
+            tls_port=self.tls_port,
+            names=config.tls_names,
+            ca=self.tls.ca if self.tls else None,
+            data_dir=config.data_dir,
+            keeps_content=config.telemetry.content,
+            recording=config.recording,
+        )
+        return Desk(
+            installation=installation,
+            doorkeeper=gate,
+            switchboard=self._switchboard,
+            memory=self._memory,
+            ledger=ledger,
+            prices=prices,
+            budget=config.budget,
+            policy=config.session,
+            clock=self.clock,
+            now=self._now,
+            engines=lambda: self.engines,
+            routes=lambda: self.config.routes,
+        )
 
     async def _start_telemetry(self) -> "Telemetry":
         # Not with the module: the command line needs neither Prometheus nor OpenTelemetry to print its help.

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from antiphon.console import pages as console_pages
 from antiphon.engines.cascade import search as searches
 from antiphon.engines.cascade.announcer import VoiceAnnouncer
 from antiphon.engines.cascade.brain import BuiltinBrain, ScriptBrain
@@ -122,7 +123,7 @@ class Servers:
         search = searches.configured(config.search.folder, config.search.searxng)
         engine = CascadeEngine(self._recogniser, self._brain(script), self._voice, search=search, borrows_models=True)
         clock = VirtualClock(self._loop) if virtual_time else None
-        server = Server(config, engine, clock, announcer=VoiceAnnouncer(self._voice))
+        server = Server(config, engine, clock, announcer=VoiceAnnouncer(self._voice), pages=console_pages)
         self._run(self._start(server))
         running = RunningServer(server, clock)
         self._running[running] = server

@@ -1,0 +1,28 @@
+"""The application below ``/console``: which page is where, and what every answer says to the browser."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from antiphon.calls.desk import PAGES_PATH, Desk
+from antiphon.console import assets, errors, login, talk
+from antiphon.console.guard import Guard
+from antiphon.console.headers import Headers
+from antiphon.console.render import Renderer
+
+
+def pages(desk: Desk) -> ASGIApp:
+    """The console of one server."""
+    guard, renderer = Guard(desk), Renderer(desk)
+    routes = [
+        *talk.routes(desk, guard, renderer),
+        *login.routes(desk, guard, renderer),
+        assets.mount(),
+    ]
+    return Starlette(
+        routes=[Mount(PAGES_PATH, routes=routes)],
+        middleware=[Middleware(Headers), Middleware(GZipMiddleware, minimum_size=1000)],
+        exception_handlers=errors.handlers(renderer),
+    )

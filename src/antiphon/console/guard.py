@@ -1,0 +1,115 @@
+"""Who looks at a page, and whether a request came from one of our own pages.
+
+A browser shows a key once and has a cookie since; programs send a key with each request, as to any other door. A server
+without keys is open to its own computer: so that no web page can use the browser of whoever sits there, requests must
+name that computer (against DNS rebinding), and what changes something must come from our own pages.
+"""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from antiphon.calls.caller import Caller, Permission
+from antiphon.calls.desk import PAGES_PATH, Desk
+from antiphon.wire.refusal import Refusal
+
+COOKIE: Final = "antiphon_console"
+
+_SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+_SAME: Final = frozenset(("same-origin", "none"))
+
+
+class Viewer(Struct, frozen=True):
+    """Who looks. ``logged_in``: by a cookie, which logging out ends."""
+
+    caller: Caller
+    logged_in: bool = False
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the viewer has a permission."""
+        return self.caller.may(permission)
+
+
+Page = Callable[[Request, Viewer], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Guard:
+    """Lets viewers in."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def page(self, permission: Permission, page: Page) -> Endpoint:
+        """``page`` for those who have ``permission``. Who showed no key yet is asked for one, and comes back."""
+
+        async def endpoint(request: Request) -> Response:
+            self.check_origin(request)
+            viewer = await self.viewer(request)
+            if viewer is None:
+                return self._ask(request)
+            if not viewer.may(permission):
+                raise HTTPException(403, f'this needs a key with the permission "{permission}"')
+            return await page(request, viewer)
+
+        return endpoint
+
+    async def viewer(self, request: Request) -> Viewer | None:
+        """Who makes a request; None for somebody who showed nothing.
+
+        Raises:
+            HTTPException: what they showed is not good here.
+        """
+        doorkeeper = self._desk.doorkeeper
+        if secret := request.cookies.get(COOKIE):
+            owner = await self._desk.memory.logins.owner(secret)
+            caller = None if owner is None else await doorkeeper.recall(owner)
+            if caller is not None:
+                return Viewer(caller, logged_in=True)
+        try:
+            return Viewer(await doorkeeper.admit(request.scope))
+        except Refusal as refusal:
+            if "authorization" in request.headers or "x-goog-api-key" in request.headers:
+                raise HTTPException(401, str(refusal)) from refusal
+            return None
+
+    def check_origin(self, request: Request) -> None:
+        """See that the request is meant for this server, and that no foreign page made it.
+
+        Raises:
+            HTTPException: it is not, or one did.
+        """
+        if self._desk.doorkeeper.open and not self._is_ours(request.url.hostname or ""):
+            raise HTTPException(421, "this server has no keys and answers by the names of this computer only")
+        if request.method in _SAFE:
+            return
+        site = request.headers.get("sec-fetch-site")
+        origin = urlsplit(request.headers.get("origin", "")).netloc
+        foreign = site not in _SAME if site else bool(origin) and origin != request.headers.get("host")
+        if foreign or request.headers.get("origin") == "null":
+            raise HTTPException(403, "this request came from a page of another site")
+
+    def _is_ours(self, host: str) -> bool:
+        if host == "localhost" or host.endswith(".localhost") or host in self._desk.installation.names:
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    @staticmethod
+    def _ask(request: Request) -> Response:
+        if request.method not in _SAFE or not _wants_page(request):
+            raise HTTPException(401, "log in, or send a key of this server as x-goog-api-key")
+        there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{PAGES_PATH}/login?next={quote(there, safe='')}", 303)
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "") and request.query_params.get("format", "html") == "html"
