@@ -138,7 +138,7 @@ class TestDiscovery:
         async def discover(own_ports: Any) -> None:
             ports.append(own_ports)
 
-        def make(config: Config) -> None:
+        def make(config: Config, **_: Any) -> None:
             raise SystemExit
 
         monkeypatch.setattr(serving, "discover", discover)

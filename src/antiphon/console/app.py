@@ -7,7 +7,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console import assets, errors, login, talk
+from antiphon.console import assets, errors, login, phone, talk
 from antiphon.console.guard import Guard
 from antiphon.console.headers import Headers
 from antiphon.console.render import Renderer
@@ -19,6 +19,7 @@ def pages(desk: Desk) -> ASGIApp:
     routes = [
         *talk.routes(desk, guard, renderer),
         *login.routes(desk, guard, renderer),
+        *phone.routes(desk, guard, renderer),
         assets.mount(),
     ]
     return Starlette(

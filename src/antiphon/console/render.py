@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console import assets, filters
+from antiphon.console import assets, filters, qr_code
 from antiphon.console.guard import Viewer
 from antiphon.console.navigation import Navigation
 
@@ -29,7 +29,11 @@ class Renderer:
         )
         self._environment.filters.update(filters.FILTERS)
         self._environment.globals.update(
-            asset=assets.url, preloads=assets.preloads, base=PAGES_PATH, version=desk.installation.version
+            asset=assets.url,
+            preloads=assets.preloads,
+            qr=qr_code.qr,
+            base=PAGES_PATH,
+            version=desk.installation.version,
         )
 
     def respond(
@@ -44,7 +48,7 @@ class Renderer:
         self, request: Request, viewer: Viewer | None, template: str, context: dict[str, Any], status: int = 200
     ) -> Response:
         """A page by ``template``."""
-        navigation = Navigation.of(request, viewer, is_open=self._desk.doorkeeper.open)
+        navigation = Navigation.of(request, viewer)
         text = self._environment.get_template(template).render(
             **context, request=request, viewer=viewer, navigation=navigation
         )
