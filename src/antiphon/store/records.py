@@ -12,10 +12,14 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from antiphon.live.record import Record
 from antiphon.live.timeline import Timeline
+from antiphon.store import listing
 from antiphon.store.database import Database
 from antiphon.store.tables import resumable, sessions, timelines
 
 log = logging.getLogger("antiphon.store")
+
+BATCH = 200
+"""Records that are summarised at once: what else wants the database waits no longer than that takes."""
 
 _decode = msgspec.json.Decoder(Record).decode
 _decode_timeline = msgspec.json.Decoder(Timeline).decode
@@ -62,6 +66,7 @@ class Records:
             (number,) = connection.execute(insert(sessions).values(row)).inserted_primary_key or (0,)
             if told is not None:
                 connection.execute(insert(timelines).values(session=number, timeline=told))
+            listing.summarise(connection, number, record, timeline)
 
         await self._database.run(work)
 
@@ -72,6 +77,34 @@ class Records:
             StoreError: the database failed.
         """
         return await self._read(select(sessions).order_by(sessions.c.number.desc()).limit(limit))
+
+    async def search(self, search: listing.Search, limit: int, before: int | None = None) -> listing.Page:
+        """At most ``limit`` sessions that fit, the newest first; of those below number ``before``, if it is given.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        await self.summarise()
+        return await self._database.read(lambda connection: listing.page(connection, search, limit, before))
+
+    async def choices(self, owner: str | None = None) -> listing.Choices:
+        """What one can search for, among the sessions of ``owner`` or all.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        return await self._database.read(lambda connection: listing.choices(connection, owner))
+
+    async def summarise(self) -> int:
+        """Summarise what an older server left without; how much that was. Without such records it is one look.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        count = 0
+        while await self._database.read(lambda connection: listing.missing(connection, 1)):
+            count += await self._database.run(_summarise)
+        return count
 
     async def of(self, session_id: str) -> list[Entry]:
         """One session with its timelines: an entry for each connection it had, in order.
@@ -109,6 +142,15 @@ class Records:
     async def _read(self, wanted: Select[Any]) -> list[Entry]:
         rows = await self._database.read(lambda connection: connection.execute(wanted).all())
         return [entry for row in rows if (entry := _entry(row))]
+
+
+def _summarise(connection: Connection) -> int:
+    rows = listing.missing(connection, BATCH)
+    for row in rows:
+        entry = _entry(row)
+        record, timeline = (None, None) if entry is None else (entry.record, entry.timeline)
+        listing.summarise(connection, row.number, record, timeline)
+    return len(rows)
 
 
 def _entry(row: Row[Any]) -> Entry | None:

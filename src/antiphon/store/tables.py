@@ -68,6 +68,27 @@ timelines = Table(
 )
 """Apart from the records, which are listed by the score."""
 
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("session", ForeignKey("sessions.number", ondelete="CASCADE"), primary_key=True),
+    # Empty for a record that nobody can read.
+    Column("model", String, nullable=False),
+    Column("engine", String, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("interruptions", Integer, nullable=False),
+    Column("tool_calls", Integer, nullable=False),
+    Column("close_code", Integer),
+    Column("close_reason", String, nullable=False),
+    Column("recorded", Boolean, nullable=False),
+    # JSON; null where nothing was charged.
+    Column("cost", Text),
+    # In lower case, and last: rows are read without it as long as nobody searches.
+    Column("words", Text, nullable=False),
+)
+"""What of records and timelines lists are made of and searched by: written with them, and where it is missing."""
+
 charges = Table(
     "charges",
     metadata,
