@@ -1,0 +1,113 @@
+"""Showing a key once, and what the cookie that comes of it is worth."""
+
+import httpx
+import pytest
+
+from antiphon.store import logins
+
+HTML = {"accept": "text/html"}
+
+
+@pytest.fixture
+def url(start):
+    return start(keys=["plain"], admin_keys=["root"]).url
+
+
+@pytest.fixture
+def client(url):
+    with httpx.Client(base_url=url, headers=HTML) as client:
+        yield client
+
+
+def log_in(client, key, there="/console/"):
+    return client.post("/console/login", data={"key": key, "next": there})
+
+
+class TestAsking:
+    def test_a_page_asks_for_a_key_and_comes_back(self, client):
+        answer = client.get("/console/sessions?model=x")
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/console/login?next=%2Fconsole%2Fsessions%3Fmodel%3Dx"
+        form = client.get(answer.headers["location"]).text
+        assert 'value="/console/sessions?model=x"' in form
+        assert log_in(client, "root", "/console/sessions?model=x").headers["location"] == "/console/sessions?model=x"
+
+    def test_a_program_is_told_what_to_send(self, url):
+        answer = httpx.get(f"{url}/console/", headers={"accept": "application/json"})
+        assert answer.status_code == 401
+        assert "x-goog-api-key" in answer.json()["error"]["message"]
+
+    def test_a_program_shows_its_key_with_the_request(self, url):
+        assert httpx.post(f"{url}/console/api/token", headers={"x-goog-api-key": "plain"}).status_code == 200
+        assert httpx.post(f"{url}/console/api/token", headers={"x-goog-api-key": "wrong"}).status_code == 401
+
+    @pytest.mark.parametrize(
+        "there",
+        ["https://evil.example/", "//evil.example/console/", "/\\evil.example", "/other", "javascript:alert(1)"],
+    )
+    def test_it_never_leads_away(self, client, there):
+        assert log_in(client, "root", there).headers["location"] == "/console/"
+
+
+class TestShowing:
+    def test_a_wrong_key_says_so(self, client):
+        answer = log_in(client, "wrong")
+        assert answer.status_code == 401
+        assert "not a key of this server" in answer.text
+        assert "wrong" not in answer.text
+        assert "set-cookie" not in answer.headers
+
+    def test_the_cookie_is_for_nobody_else(self, client):
+        cookie = log_in(client, "root").headers["set-cookie"].lower()
+        assert "root" not in cookie
+        for word in ("httponly", "samesite=strict", "path=/console"):
+            assert word in cookie
+
+    def test_it_opens_what_the_key_opens(self, client):
+        log_in(client, "plain")
+        assert client.get("/console/").status_code == 200
+        assert client.get("/console/admin/keys").status_code == 403
+
+    def test_logging_out_makes_the_cookie_worthless(self, client):
+        log_in(client, "root")
+        cookies = dict(client.cookies)
+        assert client.post("/console/logout").status_code == 303
+        assert client.get("/console/", cookies=cookies).status_code == 303
+
+    def test_a_key_taken_out_of_force_takes_its_logins_along(self, start, tmp_path):
+        server = start(admin_keys=["old", "other"], data_dir=tmp_path)
+        with httpx.Client(base_url=server.url, headers=HTML) as client:
+            log_in(client, "old")
+            assert client.get("/console/").status_code == 200
+            again = start(admin_keys=["other"], data_dir=tmp_path)
+            assert client.get(f"{again.url}/console/").status_code == 303
+
+
+class TestForeignPages:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"origin": "https://evil.example"},
+            {"origin": "null"},
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+        ],
+    )
+    def test_they_change_nothing(self, client, headers):
+        log_in(client, "root")
+        assert client.post("/console/api/token", headers=headers).status_code == 403
+
+    def test_an_open_server_answers_by_its_own_names_only(self, start):
+        url = start().url
+        assert httpx.get(f"{url}/console/", headers={**HTML, "host": "evil.example"}).status_code == 421
+        assert httpx.get(f"{url}/console/", headers={**HTML, "host": "127.0.0.1:1"}).status_code == 200
+
+
+def test_a_login_ends_after_half_a_day(start, tmp_path):
+    server = start(admin_keys=["root"], data_dir=tmp_path, virtual_time=True)
+    with httpx.Client(base_url=server.url, headers=HTML) as client:
+        log_in(client, "root")
+        server.clock.advance(logins.LIFETIME - 1)
+        assert client.get("/console/").status_code == 200
+        server.clock.advance(2)
+        assert client.get("/console/").status_code == 303
