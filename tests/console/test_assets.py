@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import importlib.util
 import re
 from html.parser import HTMLParser
 
@@ -91,8 +92,6 @@ class TestVendor:
         assert told == files
 
     def test_versions_are_those_that_are_pinned(self):
-        import importlib.util
-
         spec = importlib.util.spec_from_file_location("vendoring", assets.FOLDER.parents[3] / "tools/vendor_console.py")
         vendoring = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(vendoring)
