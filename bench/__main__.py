@@ -37,6 +37,7 @@ SCRIPTS = {
     "recogniser": "word error rates, cost and latency of the embedded recogniser",
     "voice": "first sound and cost of the embedded voice",
     "native": "a full-duplex model and its sessions (needs moshi)",
+    "console": "the console's first page in a new browser: when it can be used, what it weighs (needs Chromium)",
     "watermark": "how often the mark is found, and where there is none; what it changes and costs",
 }
 """Benchmarks with a command line of their own: ``python -m bench.NAME --help``."""
