@@ -13,8 +13,9 @@ from antiphon.calls.memory import Memory
 from antiphon.calls.recording import RecordingConfig
 from antiphon.calls.station import EngineStatus
 from antiphon.calls.switchboard import Switchboard
+from antiphon.calls.watching import Watching
 from antiphon.live.policy import Policy
-from antiphon.meter.budgets import BudgetConfig
+from antiphon.meter.budgets import BudgetConfig, Budgets
 from antiphon.meter.prices import Prices
 from antiphon.routing.route import Route
 from antiphon.store.ledger import Ledger
@@ -76,6 +77,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     prices: Prices
     budget: BudgetConfig
+    budgets: Budgets
+    watching: Watching
     policy: Policy
     clock: Clock
     now: Callable[[], float]

@@ -13,8 +13,10 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import UNSET
 
+from antiphon.calls.bill import Bill
 from antiphon.calls.caller import Caller
 from antiphon.calls.observer import Audience, Ending
+from antiphon.calls.watching import End, Watch, Watching, stir
 from antiphon.live import events as engine
 from antiphon.live.effects import (
     Abandon,
@@ -83,7 +85,8 @@ Record = Callable[[str, dict[str, str]], Recorder | None]
 class Chronicle:
     """The :class:`~antiphon.calls.observer.Observer` that keeps a timeline, and tells ``audience`` of it.
 
-    ``began`` is when the call did, by its clock. ``content``: keep words, arguments and results too.
+    ``began`` is when the call did, by its clock. ``content``: keep words, arguments and results too. Who looks on now
+    does so by ``watching``.
     """
 
     def __init__(
@@ -95,22 +98,26 @@ class Chronicle:
         *,
         content: bool = False,
         record: Record = lambda session_id, labels: None,
+        watching: Watching | None = None,
     ) -> None:
-        self._session = session
-        self._caller = caller
-        self._began = began
+        self.session = session
+        self.caller = caller
+        self.began = began
         self._audience = audience
-        self._content = content
+        self.content = content
+        self.bill = Bill()
+        self.watches: set[Watch] = set()
+        self._watching = watching
         self._record = record
         self._recorder: Recorder | None = None
-        self._entries: list[Entry] = []
+        self.entries: list[Entry] = []
         self._left_out = 0
         self._now = 0.0
         self._model = ""
         self._opened = self._failed = False
         self._activity: Activity | None = None
         self._asked: float | None = None
-        self._turn: Turn | None = None
+        self.turn: Turn | None = None
         self._speaks = 0
         """The number of the turn whose speech needs no look: it began to speak, and may go on."""
         self._open: dict[int, Turn] = {}
@@ -118,7 +125,7 @@ class Chronicle:
         self._tools: dict[str, ToolUse] = {}
         self._made = self._interruptions = 0
         self._counts = {"turns": 0, "interruptions": 0, "tool_calls": 0}
-        self._usage = Usage()
+        self.usage = Usage()
         self._settled: Money | None = None
         self._provisional: dict[int, Money] = {}
 
@@ -132,7 +139,7 @@ class Chronicle:
                 only = effects[0]
                 if type(only) is Tell and type(only.event) is Audio:
                     if self._recorder is not None:
-                        self._recorder.hear(only.event.pcm, only.event.rate, now - self._began)
+                        self._recorder.hear(only.event.pcm, only.event.rate, now - self.began)
                     return
         elif (
             (type(event) is Speech or type(event) is RelayedSpeech)
@@ -140,29 +147,29 @@ class Chronicle:
             and effects
             and type(effects[-1]) in _SPEECH
         ):
-            turn, recorder = self._turn, self._recorder
+            turn, recorder = self.turn, self._recorder
             assert turn is not None
             if type(event) is Speech:
                 turn.spoken += len(event.pcm) / BYTES_PER_SECOND
                 if recorder is not None:
-                    recorder.speak(event.pcm, now - self._began)
+                    recorder.speak(event.pcm, now - self.began)
             elif type(event) is RelayedSpeech:
                 turn.spoken += event.seconds
                 if recorder is not None:
-                    recorder.speak_frame(event.frame, event.seconds, now - self._began)
+                    recorder.speak_frame(event.frame, event.seconds, now - self.began)
             return
         if self._failed:
             return
         try:
-            self._look(event, effects, max(self._now, now - self._began))
+            self._look(event, effects, max(self._now, now - self.began))
         except Exception:
             # Whoever looks on must never harm the call.
             self._failed = True
-            log.exception("%s: its timeline ends here", self._session.id)
+            log.exception("%s: its timeline ends here", self.session.id)
 
     def _look(self, event: Event, effects: Sequence[Effect], now: float) -> None:
         self._now = now
-        if self._session.setup is None:
+        if self.session.setup is None:
             self._note_all(event, effects)
             return
         if not self._opened:
@@ -180,12 +187,14 @@ class Chronicle:
         if type(event) is Relayed and any(type(each) is SendFrame and not each.generation for each in effects):
             self._hear_relayed(event.events)
         self._note_interruption()
-        self._speaks = self._turn.number if self._turn and self._turn.first is not None and self._is_on else 0
+        self._speaks = self.turn.number if self.turn and self.turn.first is not None and self._is_on else 0
+        if self.watches:
+            stir(self, [self.turn, *self._open.values()])
 
     @property
     def _is_on(self) -> bool:
         """Whether the latest turn may go on speaking."""
-        turn = self._turn
+        turn = self.turn
         return turn is not None and turn.ended is None and turn.interrupted is None
 
     def _note_all(self, event: Event, effects: Sequence[Effect]) -> None:
@@ -197,13 +206,15 @@ class Chronicle:
                 _EFFECTS[type(effect)](self, effect, event)
 
     def _open_story(self, event: Event) -> None:
-        setup = self._session.setup
+        setup = self.session.setup
         assert setup is not None
         self._opened, self._model = True, setup.profile.id
         for each in self._audience:
             each.opened(self._model)
+        if self._watching is not None:
+            self._watching.begin(self)
         labels = event.setup.labels if isinstance(event, Begin) else {}
-        self._recorder = self._record(self._session.id, labels)
+        self._recorder = self._record(self.session.id, labels)
 
     # --- the user -------------------------------------------------------------------------------------------
 
@@ -217,12 +228,12 @@ class Chronicle:
 
     def _follow_user(self) -> None:
         """What the client marks, and what ends because an engine was lost, no event of an engine tells."""
-        active = self._session.dialogue.user.state is User.ACTIVE
+        active = self.session.dialogue.user.state is User.ACTIVE
         if active and self._activity is None:
-            detected = self._session.dialogue.setup.detection.automatic
-            self._start_activity(self._session.input_seconds, detected=detected)
+            detected = self.session.dialogue.setup.detection.automatic
+            self._start_activity(self.session.input_seconds, detected=detected)
         elif not active and self._activity is not None:
-            self._end_activity(self._session.input_seconds)
+            self._end_activity(self.session.input_seconds)
 
     def _start_activity(self, offset: float, *, detected: bool) -> None:
         self._activity = Activity(at=self._now, offset=offset, detected=detected)
@@ -235,8 +246,10 @@ class Chronicle:
         self._activity = None
         activity.ended, activity.end_offset = self._now, max(offset, activity.offset)
         # The sound that came since was silence, and came in its time.
-        silence = max(0.0, self._session.input_seconds - activity.end_offset)
+        silence = max(0.0, self.session.input_seconds - activity.end_offset)
         self._asked = max(activity.at, self._now - silence)
+        if self.watches:
+            stir(self, [activity])
 
     def _on_transcript(self, event: engine.InputTranscript, effects: Sequence[Effect]) -> None:
         if event.final and event.text:
@@ -264,7 +277,7 @@ class Chronicle:
     # --- the model ------------------------------------------------------------------------------------------
 
     def _on_generation_started(self, event: engine.GenerationStarted, effects: Sequence[Effect]) -> None:
-        dialogue = self._session.dialogue
+        dialogue = self.session.dialogue
         is_on = not dialogue.idle and dialogue.next_number == event.generation
         if is_on or any(type(effect) is Charge and effect.generation == event.generation for effect in effects):
             self._begin_turn(event.generation)
@@ -275,7 +288,7 @@ class Chronicle:
         turn = Turn(at=self._now, number=number, announced=announced)
         if not asked:
             self._asked = None
-        self._open[number] = self._turn = turn
+        self._open[number] = self.turn = turn
         if self._add(turn):
             self._turns[number] = turn
         return turn
@@ -284,17 +297,20 @@ class Chronicle:
         turn = self._open.get(event.generation)
         if turn is not None and turn.interrupted is None and not event.thought:
             self._begin_output(turn)
-            self._say(turn, event.text)
+            self._say(turn, event.text, None)
 
     def _on_output_transcript(self, event: engine.OutputTranscript, effects: Sequence[Effect]) -> None:
         turn = self._open.get(event.generation)
         if turn is not None and turn.interrupted is None:
-            self._say(turn, event.text)
+            self._say(turn, event.text, event.offset)
 
-    def _say(self, turn: Turn, text: str) -> None:
-        turn.characters += len(text)
-        if self._content and len(turn.text) < MAX_TEXT:
+    def _say(self, turn: Turn, text: str, offset: float | None) -> None:
+        """``offset``: where in the speech the text begins, in seconds; None for text that is not spoken."""
+        if self.content and len(turn.text) < MAX_TEXT:
+            if offset is not None:
+                turn.marks = (*turn.marks, (turn.characters, round(offset, 3)))
             turn.text = (turn.text + text)[:MAX_TEXT]
+        turn.characters += len(text)
 
     def _on_complete(self, event: engine.GenerationComplete, effects: Sequence[Effect]) -> None:
         turn = self._open.get(event.generation)
@@ -311,9 +327,9 @@ class Chronicle:
 
     def _note_interruption(self) -> None:
         """The latest turn was interrupted, if one was since we looked."""
-        if self._session.dialogue.interruptions == self._interruptions:
+        if self.session.dialogue.interruptions == self._interruptions:
             return
-        turn = self._turn
+        turn = self.turn
         if turn is None or turn.ended is not None or turn.interrupted is not None:
             return
         self._interruptions += 1
@@ -344,7 +360,7 @@ class Chronicle:
     def _hear_relayed(self, events: Iterable[Event]) -> None:
         """Speech that was sent within a frame that says more."""
         for event in events:
-            if type(event) is Speech and (turn := self._turns.get(event.generation) or self._turn) is not None:
+            if type(event) is Speech and (turn := self._turns.get(event.generation) or self.turn) is not None:
                 self._begin_output(turn)
                 turn.spoken += len(event.pcm) / BYTES_PER_SECOND
                 if self._recorder is not None:
@@ -369,17 +385,20 @@ class Chronicle:
         if turn.interrupted is not None:
             turn.outcome = "interrupted"
         else:
-            turn.outcome = "closed" if self._session.closed else "complete"
+            turn.outcome = "closed" if self.session.closed else "complete"
             turn.heard = turn.spoken if turn.outcome == "complete" else None
         self._counts["turns"] += 1
-        self._usage += effect.usage
+        self.usage += effect.usage
+        self.bill.count(effect.usage)
         for each in self._audience:
             each.turned(self._model, turn)
+        if self.watches:
+            stir(self, [turn])
 
     # --- functions ------------------------------------------------------------------------------------------
 
     def _follow_tools(self, events: Iterable[Event]) -> None:
-        calls = self._session.dialogue.calls
+        calls = self.session.dialogue.calls
         if calls.made != self._made:
             self._note_calls([call for each in events if type(each) is engine.ToolCalls for call in each.calls])
         for call_id in [each for each in self._tools if each not in calls.pending]:
@@ -389,33 +408,36 @@ class Chronicle:
                 tool.outcome = outcome.value
             for each in self._audience:
                 each.called(self._model, tool)
+            if self.watches:
+                stir(self, [tool])
 
     def _note_calls(self, told: list[FunctionCall]) -> None:
         """Calls were made, as ``told`` but perhaps by other names; some may have ended already."""
-        calls = self._session.dialogue.calls
+        calls = self.session.dialogue.calls
         count, self._made = calls.made - self._made, calls.made
         for call_id, call in zip(calls.latest(count), told[:count], strict=False):
-            number = self._turn.number if self._turn is not None else 0
-            arguments = self._kept(_json(call.args)) if self._content else ""
+            number = self.turn.number if self.turn is not None else 0
+            arguments = self._kept(_json(call.args)) if self.content else ""
             tool = ToolUse(at=self._now, id=call_id, name=call.name, turn=number, arguments=arguments)
             self._tools[call_id] = tool
             self._counts["tool_calls"] += 1
             self._add(tool)
 
     def _on_tool_response(self, event: client.ToolResponse, effects: Sequence[Effect]) -> None:
-        if self._content:
+        if self.content:
             for response in event.function_responses:
                 if (tool := self._tools.get(response.id)) is not None:
                     tool.result = self._kept(_json(response.response))
+                    stir(self, [tool])
 
     # --- engines, budgets, the end --------------------------------------------------------------------------
 
     def _on_engine_opened(self, event: EngineOpened, effects: Sequence[Effect]) -> None:
-        name = event.abilities.name if event.abilities else self._session.dialogue.abilities.name
+        name = event.abilities.name if event.abilities else self.session.dialogue.abilities.name
         self._add(Stage(at=self._now, what="opened", engine=name))
 
     def _on_engine_lost(self, event: EngineLost, effects: Sequence[Effect]) -> None:
-        name = self._session.dialogue.abilities.name
+        name = self.session.dialogue.abilities.name
         self._add(Stage(at=self._now, what="lost", engine=name, reason=event.reason))
 
     def _on_refused(self, event: Refused, effects: Sequence[Effect]) -> None:
@@ -425,7 +447,7 @@ class Chronicle:
         self._remark("dismissed", event.reason)
 
     def _on_abandon(self, effect: Abandon, event: Event) -> None:
-        name = self._session.dialogue.abilities.name
+        name = self.session.dialogue.abilities.name
         self._add(Stage(at=self._now, what="abandoned", engine=name, reason=effect.reason))
 
     def _on_note(self, effect: Note, event: Event) -> None:
@@ -440,11 +462,16 @@ class Chronicle:
 
     def priced(self, entries: Sequence[ledger.Entry]) -> None:
         """A generation was charged, or what it was charged changed."""
-        for (generation, kind), rows in groupby(entries, lambda row: (row.generation, row.kind)):
-            self._price(generation, kind, list(rows))
+        try:
+            for (generation, kind), rows in groupby(entries, lambda row: (row.generation, row.kind)):
+                self._price(generation, kind, list(rows))
+        except Exception:
+            log.exception("%s: its costs are not told", self.session.id)
 
     def _price(self, generation: int, kind: ledger.Kind, rows: Sequence[ledger.Entry]) -> None:
         provisional = kind == ledger.WINDOW
+        if self._watching is not None:
+            self.bill.charge(generation, rows, self._watching.prices, provisional=provisional)
         money = sum((_money(row, provisional=provisional) for row in rows), Money())
         if provisional:
             self._provisional[generation] = money
@@ -455,6 +482,8 @@ class Chronicle:
             turn.cost = turn.cost + money if kind == ledger.LATE and turn.cost else money
             paid = (f"{row.provider}/{row.billed}" for row in rows if row.provider)
             turn.billed = tuple(dict.fromkeys((*turn.billed, *paid)))
+        if self.watches:
+            stir(self, [turn])
 
     def _settle(self, money: Money) -> None:
         self._settled = money if self._settled is None else self._settled + money
@@ -467,21 +496,32 @@ class Chronicle:
 
     def finish(self, ending: Ending) -> Timeline | None:
         """The call is over. None where the client never said what it wants."""
+        try:
+            return self._finish(ending)
+        finally:
+            if self._watching is not None and self._opened:
+                record = ending.record
+                end = End(record.close_code, record.close_reason) if record else End(None, "")
+                self._watching.finish(self, end)
+
+    def _finish(self, ending: Ending) -> Timeline | None:
         if not self._opened and ending.record is None:
             return None
         for turn in self._open.values():
             turn.outcome, turn.ended = "abandoned", self._now
+        if self.watches:
+            stir(self, list(self._open.values()))
         if self._activity is not None:
-            self._end_activity(self._session.input_seconds)
+            self._end_activity(self.session.input_seconds)
         for gap in ending.gaps:
-            gap.at = max(0.0, gap.at - self._began)
+            gap.at = max(0.0, gap.at - self.began)
             self._add(gap)
         for at, decision in ending.decisions:
-            self._add(Remark(at=max(0.0, at - self._began), about="route", text=decision[:MAX_TEXT]))
+            self._add(Remark(at=max(0.0, at - self.began), about="route", text=decision[:MAX_TEXT]))
         timeline = self._tell(ending)
         if self._opened and ending.record is not None:
             for each in self._audience:
-                each.closed(self._session, self._caller, ending.record, timeline)
+                each.closed(self.session, self.caller, ending.record, timeline)
         return timeline
 
     def _tell(self, ending: Ending) -> Timeline:
@@ -490,29 +530,44 @@ class Chronicle:
         for money in owed:
             self._settle(money)
         return Timeline(
-            entries=tuple(sorted(self._entries, key=lambda entry: entry.at)),
+            entries=tuple(sorted(self.entries, key=lambda entry: entry.at)),
             left_out=self._left_out,
-            usage=self._usage,
+            usage=self.usage,
             cost=self._settled,
-            trace=self._caller.traceparent,
+            trace=self.caller.traceparent,
             unheard=ending.unheard,
             unsent=ending.unsent,
             recording=self._recorder.finish(self._now) if self._recorder is not None else None,
             **self._counts,
         )
 
+    # --- what is to be seen of it ---------------------------------------------------------------------------
+
+    @property
+    def turns(self) -> int:
+        """How many ended."""
+        return self._counts["turns"]
+
+    @property
+    def money(self) -> Money | None:
+        """What was charged until now, the provisional too; None without metering."""
+        owed = list(self._provisional.values())
+        return sum(owed, self._settled or Money()) if owed else self._settled
+
     # --- small things ---------------------------------------------------------------------------------------
 
     def _add(self, entry: Entry) -> bool:
         """Keep an entry, if there is room."""
-        if len(self._entries) >= MAX_ENTRIES:
+        if len(self.entries) >= MAX_ENTRIES:
             self._left_out += 1
             return False
-        self._entries.append(entry)
+        self.entries.append(entry)
+        if self.watches:
+            stir(self, [entry])
         return True
 
     def _kept(self, text: str) -> str:
-        return text[:MAX_TEXT] if self._content else ""
+        return text[:MAX_TEXT] if self.content else ""
 
 
 def _money(row: ledger.Entry, *, provisional: bool) -> Money:

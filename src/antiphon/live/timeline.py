@@ -66,6 +66,9 @@ class Turn(_Entry, tag="turn", kw_only=True):
     microphone) to the first output, which came at ``first``; None where nobody asked. ``complete`` is when all was
     made. ``spoken`` seconds were sent, ``heard`` of them were heard, as far as the clock tells. ``outcome`` is None
     while it goes on; ``abandoned`` ones were never charged. ``announced``: said by the server itself.
+
+    ``marks`` say where words are in the speech, as far as ``text`` is kept: each piece of the transcript by the number
+    of characters before it and the second of this speech in which it begins.
     """
 
     number: int
@@ -80,6 +83,7 @@ class Turn(_Entry, tag="turn", kw_only=True):
     announced: bool = False
     characters: int = 0
     text: str = ""
+    marks: tuple[tuple[int, float], ...] = ()
     usage: Usage = Usage()
     cost: Money | None = None
     billed: tuple[str, ...] = ()

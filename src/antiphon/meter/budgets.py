@@ -82,6 +82,19 @@ class Verdict(Struct, frozen=True):
     reason: str = ""
 
 
+class Use(Struct, frozen=True):
+    """How much of a limit was spent by now, in dollars; what is provisional too."""
+
+    kind: Kind
+    limit: Decimal
+    spent: Decimal
+
+    @property
+    def used(self) -> Decimal:
+        """The share of the limit."""
+        return self.spent / self.limit
+
+
 class _Account:
     """One limit, and what became of it here and elsewhere. Dollars."""
 
@@ -134,6 +147,12 @@ class Budgets:
             "key_month": Place("key_month", owner, day.replace(day=1).timestamp()),
         }
         return [names[kind] for kind in self.config.limits]
+
+    def use(self, owner: str, session_id: str, now: float) -> list[Use]:
+        """What was spent of the limits of a session that runs."""
+        accounts = [(place.kind, self._accounts.get(place)) for place in self.places(owner, session_id, now)]
+        limits = self.config.limits
+        return [Use(kind, limits[kind], account.spent if account else ZERO) for kind, account in accounts]
 
     @property
     def known(self) -> tuple[Place, ...]:

@@ -21,6 +21,7 @@ from antiphon.calls.memory import Memory
 from antiphon.calls.metering import Metering
 from antiphon.calls.station import EngineStatus
 from antiphon.calls.switchboard import Switchboard
+from antiphon.calls.watching import Watching
 from antiphon.engines.base import Engine
 from antiphon.engines.cascade.parts import Voice
 from antiphon.meter.prices import Prices
@@ -65,6 +66,7 @@ class Server:
         self._memory = Memory(config.data_dir, config.resumption_ttl, config.record_ttl, self._now)
         self._metering: Metering | None = None
         self._telemetry: Telemetry | None = None
+        self._watching: Watching
         self._engines = Engines(engine, announcer)
         self._switchboard: Switchboard
         self._serving: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
@@ -122,6 +124,8 @@ class Server:
                 self.tls = self._ensure_tls()
             await self._open_memory()
             await self._engines.start(self.config, self.clock)
+            prices = Prices(self.config.prices)
+            self._watching = Watching(prices, self._now, self.clock.now)
             self._telemetry = await self._start_telemetry()
         except BaseException:
             for each in sockets:
@@ -130,7 +134,7 @@ class Server:
             await self._engines.aclose()
             raise
         clock = self.clock
-        ledger, prices = Ledger(self._memory.database), Prices(self.config.prices)
+        ledger = Ledger(self._memory.database)
         self._metering = Metering(
             ledger,
             prices,
@@ -156,7 +160,7 @@ class Server:
         gate = Gate(
             self.config.keys, self._memory.grants, admin_keys=self.config.admin_keys, strict=self.config.session.strict
         )
-        pages = self._pages(self._desk(gate, ledger, prices)) if self._pages else None
+        pages = self._pages(self._desk(gate, ledger, prices, self._metering)) if self._pages else None
         app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes, gate, metrics, pages)
         for each, tls in zip(sockets, (None, self.tls), strict=False):
             await self._serve(app, each, tls)
@@ -165,6 +169,7 @@ class Server:
         """Let turns finish within ``config.drain``, close every session, port and model."""
         if self._serving:
             await self._switchboard.drain(self.config.drain)
+            self._watching.close()
         for server, _ in self._serving:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._serving))
@@ -189,7 +194,7 @@ class Server:
         self.config = structs.replace(self.config, **{name: getattr(config, name) for name in RELOADED})
         return f"{change}; only a restart changes {', '.join(restart)}" if restart else str(change)
 
-    def _desk(self, gate: Gate, ledger: Ledger, prices: Prices) -> Desk:
+    def _desk(self, gate: Gate, ledger: Ledger, prices: Prices, metering: Metering) -> Desk:
         config = self.config
         installation = Installation(
             version=__version__,
@@ -210,6 +215,8 @@ class Server:
             ledger=ledger,
             prices=prices,
             budget=config.budget,
+            budgets=metering.budgets,
+            watching=self._watching,
             policy=config.session,
             clock=self.clock,
             now=self._now,
@@ -221,7 +228,9 @@ class Server:
         # Not with the module: the command line needs neither Prometheus nor OpenTelemetry to print its help.
         from antiphon.server.telemetry import Telemetry
 
-        telemetry = Telemetry(self.config, self.clock, self._now, lambda: self.sessions, lambda: self.engines)
+        telemetry = Telemetry(
+            self.config, self.clock, self._now, lambda: self.sessions, lambda: self.engines, self._watching
+        )
         await telemetry.start()
         return telemetry
 

@@ -8,6 +8,7 @@ from antiphon.calls.observer import Audience, Observer
 from antiphon.calls.recording import Recordings
 from antiphon.calls.station import EngineStatus
 from antiphon.calls.timeline import Chronicle
+from antiphon.calls.watching import Watching
 from antiphon.live.session import Session
 from antiphon.server.config import Config
 from antiphon.server.metrics import Metrics
@@ -17,7 +18,8 @@ from antiphon.server.tracing import Tracing
 class Telemetry:
     """Looks on for one server. :meth:`start` it when its calls can begin, :meth:`aclose` it when they have ended.
 
-    ``sessions`` and ``engines`` say what is there now; ``now`` is the time of day, in seconds of the Unix epoch.
+    ``sessions`` and ``engines`` say what is there now; ``now`` is the time of day, in seconds of the Unix epoch. Calls
+    may be looked at by ``watching`` while they run.
 
     Raises:
         ConfigError: the configuration wants what is not installed.
@@ -30,12 +32,14 @@ class Telemetry:
         now: Callable[[], float],
         sessions: Callable[[], int],
         engines: Callable[[], Iterable[EngineStatus]],
+        watching: Watching | None = None,
     ) -> None:
         self.metrics = Metrics(sessions, engines) if config.telemetry.metrics else None
         self.recordings = Recordings(config.data_dir, config.recording, now)
         self._tracing = Tracing(config.telemetry.otlp, now=now) if config.telemetry.otlp else None
         self._content = config.telemetry.content
         self._clock = clock
+        self._watching = watching
         self._audience: list[Audience] = [each for each in (self.metrics, self._tracing) if each is not None]
 
     async def start(self) -> None:
@@ -54,6 +58,7 @@ class Telemetry:
             self._audience,
             content=self._content,
             record=self.recordings.record,
+            watching=self._watching,
         )
 
     async def aclose(self) -> None:
