@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
+from antiphon.calls.desk import PAGES_PATH
 from antiphon.cli import environment, routing
 from antiphon.cli.environment import Address
 from antiphon.console import pages as console_pages
@@ -120,7 +121,7 @@ def _address(server: Server) -> Address:
         tls_url=server.tls_url,
         ca=str(server.tls.ca) if server.tls else None,
         ca_bundle=str(server.tls.bundle) if server.tls else None,
-        needs_key=bool(server.config.keys),
+        needs_key=bool(server.config.any_key),
     )
 
 
@@ -131,6 +132,7 @@ def _announce(console: Console, address: Address, server: Server, found: Discove
     console.print(f"[bold green]Ready.[/] {address.url}  {address.tls_url or ''}", highlight=False)
     for line in _engine_lines(server, found):
         console.print(escape(line), style="dim", highlight=False)
+    console.print(f"Console: [link]{address.url}{PAGES_PATH}/[/link]", highlight=False)
     console.print("\nPoint any google-genai program here:\n", highlight=False)
     for line in environment.export_lines(address):
         console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
@@ -156,9 +158,8 @@ def _begin_to_prove(console: Console, server: Server) -> asyncio.Task[None] | No
 
 
 async def _prove(console: Console, server: Server, voice: Voice) -> None:
-    key = server.config.keys[0] if server.config.keys else ""
     try:
-        proof = await self_check(server.url, voice, key)
+        proof = await self_check(server.url, voice, server.config.any_key)
     except Exception as error:
         # Whatever is wrong, the server serves: this only tells its owner.
         reason = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else repr(error))

@@ -98,6 +98,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"{name} must be 0 to 65535")
 
     @property
+    def any_key(self) -> str:
+        """A key that opens the Live API, for this server's own use; empty on one that is open."""
+        return next(iter((*self.keys, *self.admin_keys)), "")
+
+    @property
     def embedded(self) -> EngineConfig:
         """The engine on board."""
         script = str(self.script) if self.script else ""

@@ -60,7 +60,7 @@ class RunningServer:
             "GOOGLE_GEMINI_BASE_URL": self.tls_url,
             "SSL_CERT_FILE": str(self.ca_bundle),
             "NODE_EXTRA_CA_CERTS": str(self.ca),
-            "GOOGLE_API_KEY": next(iter(self._server.config.keys), "local"),
+            "GOOGLE_API_KEY": self._server.config.any_key or "local",
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
         }
