@@ -220,7 +220,7 @@ async def test_a_self_check_that_fails_is_told_and_ends_nothing(capsys: pytest.C
     voice = EspeakVoice()
     await voice.start()
     try:
-        nobody: Any = SimpleNamespace(config=SimpleNamespace(keys=()), url="http://localhost:1")
+        nobody: Any = SimpleNamespace(config=SimpleNamespace(any_key=""), url="http://localhost:1")
         await serving._prove(Console(width=300), nobody, voice)
     finally:
         await voice.aclose()
