@@ -242,3 +242,33 @@ def test_whatever_calls_do_all_places_are_given_back(data: st.DataObject) -> Non
     for _, placement in held:
         placement.release()
     assert not any(station.health.calls for station in stations.values())
+
+
+class TestAProspect:
+    async def test_is_what_the_next_call_gets(self, house: House) -> None:
+        plans = house.routes(any=to("near", "far"))
+        prospect = plans.prospect(MODEL)
+        assert (prospect.model, prospect.engine) == ("gemini-3.8-live", "near")
+        assert prospect.abilities is house.stations["near"].engine.abilities
+
+    async def test_takes_nobodys_turn(self, house: House) -> None:
+        plans = house.routes(any=Route((Target("near"), Target("far"))))
+        first = [plans.prospect(MODEL).engine for _ in range(3)]
+        assert len(set(first)) == 1
+        assert [chosen(plans(MODEL)).name for _ in range(2)] == ["near", "far"]
+
+    async def test_of_a_name_of_the_owners_has_the_rules_of_its_route(self, house: House) -> None:
+        plans = house.routes(support=to("home", profile="gemini-3.1-flash-live-preview"))
+        assert plans.prospect("models/support").model == "gemini-3.1-flash-live-preview"
+
+    async def test_of_a_model_that_nobody_knows_is_left_to_the_session(self, house: House) -> None:
+        prospect = house.routes(any=to("home")).prospect("models/nobody")
+        assert (prospect.model, prospect.engine) == ("", "")
+
+    async def test_is_refused_as_a_call_would_be(self, house: House) -> None:
+        plans = house.routes(**{"gemini-3.8-live": to("home")})
+        with pytest.raises(Refusal, match="is not served here"):
+            plans.prospect("models/gemini-3.1-flash-live-preview")
+        house.stations["home"].health.down = "it is gone"
+        with pytest.raises(Refusal, match="no engine can take this call"):
+            plans.prospect(MODEL)

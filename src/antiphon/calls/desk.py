@@ -11,6 +11,7 @@ from antiphon.calls.caller import Caller
 from antiphon.calls.clock import Clock
 from antiphon.calls.memory import Memory
 from antiphon.calls.recording import RecordingConfig
+from antiphon.calls.routes import Prospect
 from antiphon.calls.station import EngineStatus
 from antiphon.calls.switchboard import Switchboard
 from antiphon.calls.watching import Watching
@@ -68,7 +69,10 @@ class Installation(Struct, frozen=True):
 
 
 class Desk(Struct, frozen=True, kw_only=True):
-    """The parts of one running server. ``now`` is the time of day, in seconds of the Unix epoch."""
+    """The parts of one running server. ``now`` is the time of day, in seconds of the Unix epoch.
+
+    ``prospect`` says what a call of a model would begin with, and raises Refusal where there could be none.
+    """
 
     installation: Installation
     doorkeeper: Doorkeeper
@@ -84,6 +88,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     now: Callable[[], float]
     engines: Callable[[], Sequence[EngineStatus]]
     routes: Callable[[], Mapping[str, Route]]
+    prospect: Callable[[str], Prospect]
 
 
 Pages = Callable[[Desk], ASGIApp]

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from antiphon.calls.clock import Clock
 from antiphon.calls.plan import Placement, Plan
 from antiphon.calls.station import Station
@@ -36,7 +38,7 @@ class Board:
     def __init__(self, stations: Mapping[str, Station], routes: Mapping[str, Route]) -> None:
         self.stations = stations
         self.routes = routes
-        self._health = {name: station.health for name, station in stations.items()}
+        self.health = {name: station.health for name, station in stations.items()}
         self._balances = {name: Balance() for name in routes}
 
     def find(self, model: str) -> str | None:
@@ -45,11 +47,31 @@ class Board:
 
     def choice(self, name: str) -> Choice:
         """The way of a new call along a route."""
-        return Choice(self.routes[name], self._balances[name], self._health)
+        return Choice(self.routes[name], self._balances[name], self.health)
 
     def move(self, choice: Choice, name: str) -> None:
         """Let a call that began with another board go on with this one."""
-        choice.move(self.routes[name], self._balances[name], self._health)
+        choice.move(self.routes[name], self._balances[name], self.health)
+
+
+def _not_served(model: str, board: Board) -> Refusal:
+    known = ", ".join(board.routes)
+    return Refusal("setup.model", f"{model[-60:]} is not served here", f"use {known}", CloseCode.POLICY)
+
+
+def _nobody_now() -> Refusal:
+    return Refusal("", "no engine can take this call now", "try again later", CloseCode.INTERNAL)
+
+
+class Prospect(Struct, frozen=True):
+    """What a call would begin with. ``model`` is the one whose rules hold, ``engine`` the name of what answers.
+
+    Both are empty for a model that nobody knows: the session refuses it.
+    """
+
+    model: str
+    engine: str
+    abilities: Abilities
 
 
 class Routes:
@@ -71,9 +93,27 @@ class Routes:
         """
         name = self.board.find(model)
         if name is None and profiles.find(model) is not None:
-            known = ", ".join(self.board.routes)
-            raise Refusal("setup.model", f"{model[-60:]} is not served here", f"use {known}", CloseCode.POLICY)
+            raise _not_served(model, self.board)
         return RoutedPlan(self, model, name or next(iter(self.board.routes)))
+
+    def prospect(self, model: str) -> Prospect:
+        """What a call of a model would begin with now. Unlike a plan it takes nobody's turn and is not remembered.
+
+        Raises:
+            Refusal: as for a call.
+        """
+        board, profile = self.board, profiles.find(model)
+        name = board.find(model)
+        if name is None and profile is not None:
+            raise _not_served(model, board)
+        route = board.routes[name or next(iter(board.routes))]
+        rules = profile.id if profile else route.profile
+        if not rules:
+            return Prospect("", "", _NOBODY)
+        engine = Choice(route, Balance(), board.health).choose(self.clock.now()).engine
+        if not engine:
+            raise _nobody_now()
+        return Prospect(rules, engine, board.stations[engine].engine.abilities)
 
     def bills(self, model: str) -> tuple[tuple[str, str], ...] | None:
         """Who is paid for a call of a model, by provider and model; None where nobody knows, or it depends."""
@@ -105,7 +145,7 @@ class RoutedPlan:
         self._next: Decision | None = self._decide()
         if not self._next.engine and (known or self.model):
             # Of what nobody knows nothing will be opened: the session refuses it, and names it.
-            raise Refusal("", "no engine can take this call now", "try again later", CloseCode.INTERNAL)
+            raise _nobody_now()
         chosen = self._board.stations.get(self._next.engine)
         self.abilities = chosen.engine.abilities if chosen else _NOBODY
 

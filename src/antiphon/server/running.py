@@ -15,10 +15,12 @@ from antiphon import __version__
 from antiphon.calls.admission import Admission
 from antiphon.calls.clock import Clock, LoopClock, time_of_day
 from antiphon.calls.desk import Desk, Installation, Pages
+from antiphon.calls.keywatch import LOOK_SECONDS, KeyWatch
 from antiphon.calls.line import Announcer
 from antiphon.calls.marking import Marker
 from antiphon.calls.memory import Memory
 from antiphon.calls.metering import Metering
+from antiphon.calls.periodic import Periodic
 from antiphon.calls.station import EngineStatus
 from antiphon.calls.switchboard import Switchboard
 from antiphon.calls.watching import Watching
@@ -67,6 +69,7 @@ class Server:
         self._metering: Metering | None = None
         self._telemetry: Telemetry | None = None
         self._watching: Watching
+        self._keywatch: Periodic | None = None
         self._engines = Engines(engine, announcer)
         self._switchboard: Switchboard
         self._serving: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
@@ -156,9 +159,15 @@ class Server:
             observe=self._telemetry.observe,
         )
         self._memory.attend(lambda: self._switchboard.calls, clock)
+        watch = KeyWatch(self._memory.keys, lambda: self._switchboard.calls, self._metering)
+        self._keywatch = Periodic(watch.look, LOOK_SECONDS, clock)
         metrics = self._telemetry.metrics
         gate = Gate(
-            self.config.keys, self._memory.grants, admin_keys=self.config.admin_keys, strict=self.config.session.strict
+            self.config.keys,
+            self._memory.grants,
+            admin_keys=self.config.admin_keys,
+            strict=self.config.session.strict,
+            stored=self._memory.keys,
         )
         pages = self._pages(self._desk(gate, ledger, prices, self._metering)) if self._pages else None
         app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes, gate, metrics, pages)
@@ -174,6 +183,8 @@ class Server:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._serving))
         self._serving = []
+        if self._keywatch is not None:
+            await self._keywatch.aclose()
         if self._metering is not None:
             await self._metering.aclose()
         if self._telemetry is not None:
@@ -222,6 +233,7 @@ class Server:
             now=self._now,
             engines=lambda: self.engines,
             routes=lambda: self.config.routes,
+            prospect=self._engines.routes.prospect,
         )
 
     async def _start_telemetry(self) -> "Telemetry":
