@@ -19,6 +19,13 @@ class Bill:
         self._settled: dict[str, Part] = {}
         self._provisional: dict[int, list[Part]] = {}
 
+    @classmethod
+    def of_one(cls, usage: Usage) -> "Bill":
+        """The bill of one generation that nobody charged yet."""
+        bill = cls()
+        bill.count(usage)
+        return bill
+
     def count(self, usage: Usage) -> None:
         """A generation ended, of which the client was told ``usage``."""
         self.generations += 1

@@ -75,11 +75,15 @@ class Running(Struct, frozen=True, kw_only=True):
 
 
 class Context(Struct, frozen=True):
-    """Tokens that the model read last, of the ``window`` it can read; the window slides at ``trigger``, if it does."""
+    """Tokens that the model read last, of the ``window`` it can read.
+
+    If the window slides, it does so at ``trigger`` tokens, down to ``target``.
+    """
 
     tokens: int
     window: int
     trigger: int | None = None
+    target: int | None = None
 
 
 class End(Struct, frozen=True):
@@ -201,21 +205,25 @@ class Watching:
         call = self._calls.get(session_id)
         return None if call is None or self._closed else Watch(self, call, lull)
 
-    async def wait_for(self, session_id: str, seconds: float) -> Running | None:
-        """The session once it runs; None if it does not within ``seconds``."""
+    async def wait_for(
+        self, session_id: str, seconds: float, wanted: Callable[[Running], bool] = lambda running: True
+    ) -> Running | None:
+        """The session once it runs, if it is ``wanted``; None if it does not within ``seconds``."""
         begun = asyncio.Event()
         self._begun.add(begun)
         try:
             async with asyncio.timeout(seconds):
-                while session_id not in self._calls and not self._closed:
+                while not self._closed:
+                    call = self._calls.get(session_id)
+                    if call is not None and wanted(running := self.describe(call)):
+                        return running
                     await begun.wait()
                     begun.clear()
         except TimeoutError:
             pass
         finally:
             self._begun.discard(begun)
-        call = self._calls.get(session_id)
-        return None if call is None else self.describe(call)
+        return None
 
     def describe(self, call: Watched) -> Running:
         """A call as it is now."""
@@ -291,4 +299,5 @@ def _context(call: Watched) -> Context:
         tokens or call.session.context.tokens.total,
         setup.profile.input_token_limit,
         compression.trigger_tokens if compression else None,
+        compression.target_tokens if compression else None,
     )

@@ -7,7 +7,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console import assets, errors, login, phone, talk
+from antiphon.console import assets, channel, errors, login, phone, talk
 from antiphon.console.guard import Guard
 from antiphon.console.headers import Headers
 from antiphon.console.render import Renderer
@@ -18,6 +18,7 @@ def pages(desk: Desk) -> ASGIApp:
     guard, renderer = Guard(desk), Renderer(desk)
     routes = [
         *talk.routes(desk, guard, renderer),
+        *channel.routes(desk, guard, renderer),
         *login.routes(desk, guard, renderer),
         *phone.routes(desk, guard, renderer),
         assets.mount(),

@@ -1,0 +1,144 @@
+"""What a call does, for pages while it runs: its timeline, its costs and its context, as server-sent events.
+
+The conversation itself goes over the public Live endpoint; this is what a client is never told. Events of a stream:
+``hello``, ``entry`` (again, with the same ``index``, when it changes), ``money``, ``context``, ``status``, ``end``.
+Times of entries are seconds since ``hello.clock``, by the clock of ``/console/api/clock``.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from antiphon.calls.desk import Desk
+from antiphon.calls.watching import News, Running, Watch
+from antiphon.console import costs
+from antiphon.console.guard import Guard, Viewer
+from antiphon.console.render import Renderer
+from antiphon.live.timeline import Entry, Turn
+from antiphon.meter.prices import Price, Unknown
+
+PATIENCE: Final = 3.0
+"""Seconds that a page may ask for a session before it runs."""
+
+HEARTBEAT: Final = 15.0
+RETRY_MS: Final = 1000
+
+_encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
+
+
+def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
+    """The routes of the channel."""
+
+    async def events(request: Request, viewer: Viewer) -> Response:
+        may = partial(_may_watch, viewer)
+        # A session of somebody else's takes as long to be refused as one that is not there.
+        running = await desk.watching.wait_for(request.path_params["id"], PATIENCE, may)
+        watch = desk.watching.watch(running.session_id) if running else None
+        if watch is None:
+            raise HTTPException(404, "no session of this name runs, or it is not yours")
+        stream = Stream(desk, watch)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(stream.events(), media_type="text/event-stream", headers=headers)
+
+    async def clock(request: Request, viewer: Viewer) -> Response:
+        return JSONResponse({"clock": desk.clock.now()})
+
+    return [
+        Route("/api/sessions/{id}/events", guard.page("live", events), methods=["GET"]),
+        Route("/api/clock", guard.page("live", clock), methods=["GET"]),
+    ]
+
+
+def _may_watch(viewer: Viewer, running: Running) -> bool:
+    """Who may talk may see their own calls while they talk."""
+    return viewer.caller.sees(running.owner) or viewer.caller.owner == running.owner
+
+
+class Stream:
+    """One watcher's stream of one call."""
+
+    def __init__(self, desk: Desk, watch: Watch) -> None:
+        self._desk = desk
+        self._watch = watch
+        self._entries: dict[int, Entry] = {}
+        self._sent: dict[str, Any] = {}
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """The events, as they are written."""
+        with self._watch:
+            running = self._watch.running
+            price = await asyncio.to_thread(costs.warm, self._desk.prices, running.model)
+            yield f"retry: {RETRY_MS}\n\n".encode() + _event("hello", _hello(running))
+            async with aclosing(_with_heartbeats(self._watch)) as all_news:
+                async for news in all_news:
+                    yield b": still here\n\n" if news is None else b"".join(self._tell(news, price))
+
+    def _tell(self, news: News, price: Price | Unknown) -> list[bytes]:
+        self._entries.update(news.entries)
+        told = [_event("entry", _entry(number, entry, price)) for number, entry in news.entries]
+        told += self._once("status", {"doing": news.running.doing, "engine": news.running.engine})
+        told += self._once("context", news.context)
+        if self._sent.get("bill") != (bill := (news.running.cost, news.running.turns, news.end)):
+            self._sent["bill"] = bill
+            told.append(_event("money", self._money(news)))
+        if news.end is not None:
+            told.append(_event("end", news.end))
+        return told
+
+    def _money(self, news: News) -> costs.Money:
+        desk, running = self._desk, news.running
+        budgets = desk.budgets.use(running.owner, running.session_id, desk.now())
+        return costs.money(news, [self._entries[number] for number in sorted(self._entries)], desk.prices, budgets)
+
+    def _once(self, name: str, value: Any) -> list[bytes]:
+        """An event, unless it says what the last of its kind did."""
+        if self._sent.get(name) == value:
+            return []
+        self._sent[name] = value
+        return [_event(name, value)]
+
+
+async def _with_heartbeats(watch: Watch) -> AsyncGenerator[News | None]:
+    """The news, and None whenever there have been none for a while."""
+    while True:
+        coming = asyncio.ensure_future(anext(watch, None))
+        try:
+            while not (await asyncio.wait([coming], timeout=HEARTBEAT))[0]:
+                yield None
+            news = coming.result()
+        finally:
+            coming.cancel()
+        if news is None:
+            return
+        yield news
+
+
+def _hello(running: Running) -> dict[str, Any]:
+    return {
+        "session": running.session_id,
+        "owner": running.owner,
+        "model": running.model,
+        "engine": running.engine,
+        "began": running.began,
+        "clock": running.clock,
+        "content": running.content,
+    }
+
+
+def _entry(number: int, entry: Entry, price: Price | Unknown) -> dict[str, Any]:
+    told: dict[str, Any] = {"index": number, **msgspec.to_builtins(entry, enc_hook=str)}
+    if type(entry) is Turn and entry.ended is not None:
+        told["hosted"] = costs.turn_at_host(price, entry)
+    return told
+
+
+def _event(name: str, data: Any) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), _encode(data))

@@ -1,0 +1,196 @@
+"""The channel: who may look on at a call, and that all who do are told the same."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from antiphon.testing.server import RunningServer, Servers
+
+KEY, OTHER = "a" * 32, "b" * 32
+Start = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def start(antiphon_servers: Servers) -> Iterator[Start]:
+    started: list[RunningServer] = []
+
+    def start(**settings: Any) -> RunningServer:
+        started.append(antiphon_servers.start(**settings))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each in antiphon_servers._running:
+            antiphon_servers.stop(each)
+
+
+@contextmanager
+def call(server: RunningServer, key: str = KEY, **setup: Any) -> Iterator[tuple[ClientConnection, str]]:
+    """A session that answers in text, and its id."""
+    url = server.url.replace("http", "ws")
+    path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+    with connect(f"{url}{path}?key={key}", proxy=None) as socket:
+        generation = {"responseModalities": ["TEXT"]}
+        socket.send(json.dumps({"setup": {"model": "models/gemini-3.8-live", "generationConfig": generation, **setup}}))
+        yield socket, json.loads(socket.recv())["setupComplete"]["sessionId"]
+
+
+def say(socket: ClientConnection, text: str) -> None:
+    """Type something, and wait for the end of the answer."""
+    socket.send(json.dumps({"realtimeInput": {"text": text}}))
+    while "turnComplete" not in json.loads(socket.recv()).get("serverContent", {}):
+        pass
+
+
+class Looker:
+    """Somebody who looks on."""
+
+    def __init__(self, server: RunningServer, session: str, key: str = KEY) -> None:
+        self.client = httpx.Client(base_url=server.url, headers={"x-goog-api-key": key}, trust_env=False, timeout=10)
+        request = self.client.build_request("GET", f"/console/api/sessions/{session}/events")
+        self.response = self.client.send(request, stream=True)
+        self._lines = self.response.iter_lines()
+
+    def __enter__(self) -> "Looker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.response.close()
+        self.client.close()
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        name = ""
+        for line in self._lines:
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("data: "):
+                yield name, json.loads(line.removeprefix("data: "))
+
+    def until(self, wanted: str, where: Callable[[dict[str, Any]], bool] = lambda data: True) -> dict[str, Any]:
+        """The next event of a name of which something holds."""
+        return next(data for name, data in self.events() if name == wanted and where(data))
+
+
+class TestWhoMayLook:
+    def test_others_sessions_look_like_none(self, start: Start) -> None:
+        server = start(keys=[KEY, OTHER])
+        with call(server) as (_, session), Looker(server, session, OTHER) as looker, Looker(server, "x") as nobody:
+            assert (looker.response.status_code, nobody.response.status_code) == (404, 404)
+            assert looker.response.read() == nobody.response.read()
+
+    def test_without_a_key_nobody_looks(self, start: Start) -> None:
+        server = start(keys=[KEY])
+        for path in ("clock", "sessions/x/events"):
+            assert httpx.get(f"{server.url}/console/api/{path}", trust_env=False).status_code == 401
+
+    def test_an_administrator_sees_all(self, start: Start) -> None:
+        server = start(keys=[KEY, OTHER], admin_keys=[OTHER])
+        with call(server) as (_, session), Looker(server, session, OTHER) as looker:
+            assert looker.until("hello")["owner"] != ""
+
+
+class TestWhatIsTold:
+    def test_a_typed_turn(self, start: Start) -> None:
+        server = start(keys=[KEY], telemetry={"content": True})
+        with call(server) as (socket, session), Looker(server, session) as looker:
+            assert looker.response.headers["content-type"].startswith("text/event-stream")
+            assert "content-encoding" not in looker.response.headers
+            hello = looker.until("hello")
+            assert (hello["session"], hello["model"], hello["content"]) == (session, "gemini-3.8-live", True)
+            assert hello["began"] == pytest.approx(time.time(), abs=5)
+            say(socket, "hello")
+            turn = looker.until("entry", lambda entry: entry["kind"] == "turn" and "ended" in entry)
+            assert turn["first"] >= turn["at"]
+            assert turn["text"]
+            assert float(turn["hosted"]) > 0
+            context = looker.until("context", lambda context: context["tokens"] > 0)
+            assert context["tokens"] <= context["window"] == 131_072
+
+    def test_nothing_is_paid_for_own_hardware_and_the_hosted_price_stands_beside_it(self, start: Start) -> None:
+        server = start(keys=[KEY], budget={"session": "0.5"})
+        with call(server) as (socket, session), Looker(server, session) as looker:
+            say(socket, "hello")
+            time.sleep(1.0)  # what a minute costs is told after a second
+            say(socket, "hello")
+            money = looker.until("money", lambda money: len(money["by"]) > 0 and money["hosted"]["projection"])
+        assert (float(money["amount"]), money["free"], money["unknown"]) == (0, True, [])
+        names = {part["name"] for part in money["by"]}
+        assert {"text in", "text out"} <= names
+        hosted = money["hosted"]
+        assert float(hosted["amount"]) == pytest.approx(sum(float(part["amount"]) for part in hosted["by"]))
+        assert float(hosted["amount"]) > 0
+        assert money["budget"] == {"kind": "session", "limit": "0.5", "spent": "0", "used": "0"}
+
+    def test_who_comes_late_is_told_the_same(self, start: Start) -> None:
+        server = start(keys=[KEY])
+        entries: list[dict[int, Any]] = []
+        with call(server) as (socket, session), Looker(server, session) as first:
+            say(socket, "hello")
+            say(socket, "what can you do?")
+            with Looker(server, session) as second:
+                second.until("money")
+                socket.close()
+                for looker in (first, second):
+                    told: dict[int, Any] = {}
+                    names = []
+                    for name, data in looker.events():
+                        names.append(name)
+                        if name == "entry":
+                            told[data["index"]] = data
+                    assert names[-1] == "end"
+                    entries.append(told)
+        changed = entries[1]
+        assert changed
+        assert {index: entries[0][index] for index in changed} == changed
+
+    def test_it_waits_for_a_session_that_is_about_to_begin(self, start: Start) -> None:
+        server = start(keys=[KEY])
+        began = time.monotonic()
+        with Looker(server, "never") as looker:
+            assert looker.response.status_code == 404
+        assert 2.5 < time.monotonic() - began < 6
+
+    def test_the_clock_is_that_of_the_timeline(self, start: Start) -> None:
+        server = start(keys=[KEY])
+        with call(server) as (_, session), Looker(server, session) as looker:
+            hello = looker.until("hello")
+            clock = looker.client.get("/console/api/clock").json()["clock"]
+        assert hello["clock"] == pytest.approx(clock, abs=3)
+        assert hello["clock"] <= clock
+
+
+class TestEnds:
+    def test_the_end_of_the_call_ends_it(self, start: Start) -> None:
+        server = start(keys=[KEY])
+        with call(server) as (socket, session), Looker(server, session) as looker:
+            looker.until("hello")
+            socket.close()
+            names = [name for name, _ in looker.events()]
+            assert names[-1] == "end"
+
+    def test_a_server_that_stops_does_not_wait_for_lookers(self, start: Start, antiphon_servers: Servers) -> None:
+        server = start(keys=[KEY])
+        with call(server) as (_, session), Looker(server, session) as looker:
+            looker.until("hello")
+            began = time.monotonic()
+            antiphon_servers.stop(server)
+            assert time.monotonic() - began < 2
+            assert [name for name, _ in looker.events()][-1] == "end"
+
+    def test_lookers_that_leave_are_forgotten(self, start: Start, antiphon_servers: Servers) -> None:
+        server = start(keys=[KEY])
+        watching = antiphon_servers._running[server]._watching
+        with call(server) as (_, session):
+            with Looker(server, session) as looker:
+                looker.until("money")
+                assert len(watching._calls[session].watches) == 1
+            until = time.monotonic() + 5
+            while watching._calls[session].watches and time.monotonic() < until:
+                time.sleep(0.02)
+            assert not watching._calls[session].watches
