@@ -19,8 +19,8 @@ function insecure(device) {
   return {
     title: `This browser gives no ${device} to a page without TLS.`,
     fix:
-      "Open the console by https://, or on the machine itself by http://localhost. The server answers https when it is " +
-      "started with --tls; on a phone scan the code of the phone page.",
+      "Open the console by https:// (port 8443 unless the server was told another), or on the machine itself by " +
+      "http://localhost. The phone page shows the address as a code to scan.",
   };
 }
 
