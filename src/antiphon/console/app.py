@@ -7,7 +7,19 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console import assets, channel, errors, login, phone, talk
+from antiphon.console import (
+    assets,
+    channel,
+    errors,
+    login,
+    phone,
+    sessions,
+    sessions_compare,
+    sessions_export,
+    settings,
+    talk,
+    trace,
+)
 from antiphon.console.guard import Guard
 from antiphon.console.headers import Headers
 from antiphon.console.render import Renderer
@@ -21,6 +33,11 @@ def pages(desk: Desk) -> ASGIApp:
         *channel.routes(desk, guard, renderer),
         *login.routes(desk, guard, renderer),
         *phone.routes(desk, guard, renderer),
+        *sessions_compare.routes(desk, guard, renderer),
+        *sessions.routes(desk, guard, renderer),
+        *sessions_export.routes(desk, guard, renderer),
+        *trace.routes(desk, guard, renderer),
+        *settings.routes(desk, guard, renderer),
         assets.mount(),
     ]
     return Starlette(

@@ -8,7 +8,7 @@ from antiphon.wire.refusal import Refusal
 
 MAX_MILLISECONDS = 60_000
 _FIELD = "setup.realtimeInputConfig"
-_COVERAGES: dict[client.TurnCoverage, Coverage] = {
+COVERAGES: dict[client.TurnCoverage, Coverage] = {
     client.TurnCoverage.ONLY_ACTIVITY: "activity",
     client.TurnCoverage.ALL_INPUT: "all_input",
     client.TurnCoverage.AUDIO_ACTIVITY_AND_ALL_VIDEO: "activity_and_all_video",
@@ -37,7 +37,7 @@ def coverage(config: client.RealtimeInputConfig, terms: Terms) -> Coverage:
     """Which input belongs to a turn; by default what the model's profile says."""
     if config.interim_transcript_timestamp_enabled:
         terms.ignore(f"{_FIELD}.interimTranscriptTimestampEnabled")
-    return _COVERAGES[config.turn_coverage] if config.turn_coverage else terms.profile.default_coverage
+    return COVERAGES[config.turn_coverage] if config.turn_coverage else terms.profile.default_coverage
 
 
 def transcribed(config: client.AudioTranscriptionConfig | None, terms: Terms, field: str) -> bool:

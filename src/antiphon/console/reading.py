@@ -1,0 +1,42 @@
+"""JSON that a page posts."""
+
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+MAX_BODY = 2 << 20
+"""Bytes; a setup may carry a picture or a recording."""
+
+
+async def read_object(request: Request, limit: int = MAX_BODY) -> dict[str, Any]:
+    """The JSON object in the body of a request.
+
+    Raises:
+        HTTPException: it is too large, or no JSON object; the message says in which line and column.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise HTTPException(413, f"the body has more than {limit:,} bytes; send less")
+    value = _parsed(bytes(body))
+    if not isinstance(value, dict):
+        raise HTTPException(400, 'the body must be a JSON object, such as {"setup": {"model": "models/…"}}')
+    return value
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode(), parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise HTTPException(400, f"malformed JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise HTTPException(400, f"malformed JSON: byte {error.start} is not UTF-8") from error
+    except RecursionError as error:
+        raise HTTPException(400, "malformed JSON: nested too deeply") from error
+
+
+def _no_number(name: str) -> float:
+    raise HTTPException(400, f"malformed JSON: {name} is no number of JSON")

@@ -1,0 +1,107 @@
+"""What settings ask the server: which fields and models there are, and what it makes of a setup."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from antiphon.calls.desk import Desk
+from antiphon.calls.routes import ANY, find_route
+from antiphon.console import setup_check
+from antiphon.console.fields import groups
+from antiphon.console.guard import Guard, Viewer
+from antiphon.console.reading import read_object
+from antiphon.console.render import Renderer, json
+from antiphon.console.setup_check import Examiner, FieldView
+from antiphon.live import profiles
+from antiphon.live.profiles import Profile
+from antiphon.wire.refusal import Refusal
+
+
+class Model(Struct, frozen=True, rename="camel"):
+    """A model that may be asked for. ``rules`` is the model whose profile holds."""
+
+    name: str
+    display_name: str
+    rules: str
+    status: str
+    successor: str
+    aliases: tuple[str, ...]
+
+
+class Facts(Struct, frozen=True, rename="camel"):
+    """What is known of a model that was asked for. ``problem`` says why there can be no session with it."""
+
+    asked: str
+    id: str
+    display_name: str
+    status: str
+    successor: str
+    engine: str
+    notes: tuple[str, ...]
+    problem: str = ""
+
+
+class Fields(Struct, frozen=True, rename="camel"):
+    """The settings as one model has them."""
+
+    model: Facts
+    groups: tuple[str, ...]
+    fields: tuple[FieldView, ...]
+
+
+def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
+    """The routes of this module."""
+    examiner = Examiner(desk.prospect, desk.policy)
+
+    async def models(request: Request, viewer: Viewer) -> Response:
+        return json({"models": tuple(_models(desk))})
+
+    async def fields(request: Request, viewer: Viewer) -> Response:
+        model = request.query_params.get("model", "") or next(_models(desk)).name
+        return json(_fields(desk, examiner, model))
+
+    async def check(request: Request, viewer: Viewer) -> Response:
+        body = await read_object(request)
+        if "setup" not in body:
+            raise HTTPException(400, 'setup is missing: send {"setup": {"model": "models/…"}}')
+        return json(examiner.check(body["setup"]))
+
+    return [
+        Route("/api/models", guard.page("live", models), methods=["GET"]),
+        Route("/api/fields", guard.page("live", fields), methods=["GET"]),
+        Route("/api/check", guard.page("live", check), methods=["POST"]),
+    ]
+
+
+def _models(desk: Desk) -> Iterator[Model]:
+    """Those that a route leads from: the newest first, then names of the owner's own."""
+    routes = desk.routes()
+    for name, profile in reversed(profiles.PROFILES.items()):
+        if find_route(routes, name):
+            aliases = tuple(other for other, alias in profiles.ALIASES.items() if alias.model == name)
+            yield _model(name, profile, aliases)
+    for name, route in routes.items():
+        if name != ANY and route.profile and profiles.find(name) is None:
+            yield _model(name, profiles.PROFILES[route.profile])
+
+
+def _model(name: str, profile: Profile, aliases: tuple[str, ...] = ()) -> Model:
+    shown = profile.display_name if name == profile.id else name
+    return Model(f"models/{name}", shown, profile.id, profile.status, profile.successor, aliases)
+
+
+def _fields(desk: Desk, examiner: Examiner, model: str) -> Fields:
+    try:
+        prospect = desk.prospect(model)
+        views = examiner.fields(model)
+    except Refusal as refusal:
+        nothing = Facts(model[:200], "", "", "", "", "", (f"{refusal}.",), str(refusal))
+        return Fields(nothing, groups(), ())
+    profile = profiles.PROFILES[prospect.model]
+    notes = tuple(setup_check.about(model, prospect))
+    facts = Facts(model, profile.id, profile.display_name, profile.status, profile.successor, prospect.engine, notes)
+    return Fields(facts, groups(), views)
