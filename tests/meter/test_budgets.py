@@ -93,6 +93,72 @@ class TestVerdicts:
         assert budgets.charge("c", NOON, dollars("9")) == Verdict()
 
 
+class TestLimitsOfAKey:
+    def test_the_lower_of_two_holds_and_says_whose_it_is(self) -> None:
+        budgets = Budgets(BudgetConfig(key_day=Decimal(5)))
+        budgets.know("cheap", {"key_day": Decimal(1)})
+        budgets.know("dear", {"key_day": Decimal(100)})
+        for call, owner in (("c", "cheap"), ("d", "dear"), ("e", "other")):
+            budgets.admit(call, owner, call, NOON)
+        own = budgets.charge("c", NOON, dollars("1"))
+        assert own == Verdict("spent", Decimal(1), "this key's own limit for today, $1.00, is used up")
+        for call in ("d", "e"):
+            assert budgets.charge(call, NOON, dollars("1")).used == Decimal("0.2")
+        assert "the budget of the key for today, $5.00," in budgets.charge("d", NOON, dollars("4")).reason
+
+    def test_each_kind_may_have_one(self) -> None:
+        budgets = Budgets(BudgetConfig(session=Decimal(2)))
+        budgets.know("key", {"session": Decimal(1), "key_month": Decimal(9)})
+        assert [place.kind for place in budgets.places("key", "s", NOON)] == ["session", "key_month"]
+        budgets.admit("c", "key", "s", NOON)
+        assert "90% of this key's own limit for a session" in budgets.charge("c", NOON, dollars("0.9")).reason
+        budgets.admit("d", "key", "t", NOON)
+        assert budgets.charge("d", NOON, dollars("0.5")).used == Decimal("0.5")
+
+    def test_what_was_spent_before_a_limit_counts(self) -> None:
+        budgets = Budgets(BudgetConfig())
+        budgets.know("key", {})
+        assert budgets.admit("c", "key", "s", NOON) == Verdict()
+        assert budgets.charge("c", NOON, dollars("3"), dollars("1")) == Verdict()
+        assert budgets.known == (), "nobody need say what was spent elsewhere while nothing is limited"
+        assert budgets.know("key", {"key_day": Decimal(5)})
+        assert not budgets.know("key", {"key_day": Decimal(5)})
+        assert budgets.charge("c", NOON, dollars("0.25"), dollars("0.75")).used == Decimal("0.8")
+        (place,) = budgets.known
+        budgets.hear(place, Decimal(1))
+        assert budgets.charge("c", NOON, dollars("0.75")).state == "spent"
+
+    def test_a_limit_may_be_raised_and_taken_away(self) -> None:
+        budgets = Budgets(BudgetConfig())
+        budgets.know("key", {"key_day": Decimal(1)})
+        budgets.admit("c", "key", "s", NOON)
+        assert budgets.charge("c", NOON, dollars("1")).state == "spent"
+        budgets.know("key", {"key_day": Decimal(2)})
+        assert budgets.charge("c", NOON, Cost()).used == Decimal("0.5")
+        budgets.know("key", {})
+        assert budgets.charge("c", NOON, dollars("100")) == Verdict()
+
+    def test_what_has_no_price_is_refused_to_who_is_limited(self) -> None:
+        budgets = Budgets(BudgetConfig())
+        budgets.know("limited", {"key_day": Decimal(1)})
+        budgets.know("free", {})
+        for owner in ("limited", "free"):
+            budgets.admit(owner, owner, owner, NOON)
+        assert budgets.charge("limited", NOON, NO_PRICE).state == "spent"
+        assert budgets.charge("free", NOON, NO_PRICE).state == "ok"
+
+    def test_what_is_over_is_forgotten(self) -> None:
+        budgets = Budgets(BudgetConfig())
+        budgets.know("key", {})
+        for number in range(20):
+            budgets.admit("c", "key", f"s{number}", NOON + number * DAY)
+            budgets.charge("c", NOON + number * DAY, dollars("1"))
+            budgets.leave("c")
+            budgets.forget(NOON + number * DAY)
+        assert {place.kind for place in budgets._accounts} == {"key_day", "key_month"}
+        assert len(budgets._accounts) == 2
+
+
 class TestUnknown:
     def test_what_has_no_price_is_not_spent_blindly(self) -> None:
         budgets = day_budget()
@@ -159,12 +225,15 @@ RANDOM = st.randoms(use_true_random=False)
 SESSIONS = 60
 
 
-def spend(limit: Decimal, left: Decimal, dearest: Decimal, random: Any) -> Decimal:
+def spend(limit: Decimal, left: Decimal, dearest: Decimal, random: Any, *, own: bool = False) -> Decimal:
     """What sixty sessions of a key spend in all: each until it is told to stop, up to ``dearest`` between two checks.
 
-    ``left`` is what others left of the limit. Part of what a step costs is under way first, and settled with the next.
+    ``left`` is what others left of the limit; ``own``: it is that of the key alone, below another. Part of what a step
+    costs is under way first, and settled with the next.
     """
-    budgets = day_budget(str(limit))
+    budgets = day_budget(str(limit * 3 if own else limit))
+    if own:
+        budgets.know("key", {"key_day": limit})
     budgets.hear(budgets.places("key", "s", NOON)[0], limit - left)
     running: dict[str, Decimal] = {}
     spent = Decimal(0)
@@ -184,18 +253,21 @@ def spend(limit: Decimal, left: Decimal, dearest: Decimal, random: Any) -> Decim
 
 
 @settings(max_examples=40, deadline=None)
-@given(limit=LIMITS, left=st.integers(0, 100), dearest=st.integers(1, 300), random=RANDOM)
-def test_the_overshoot_is_bounded(limit: Decimal, left: int, dearest: int, random: Any) -> None:
+@given(limit=LIMITS, left=st.integers(0, 100), dearest=st.integers(1, 300), random=RANDOM, own=st.booleans())
+def test_the_overshoot_is_bounded(limit: Decimal, left: int, dearest: int, random: Any, own: bool) -> None:
     least = LEAST * min(limit / SLICES, MOST)
     holders = min(SESSIONS, left)
-    assert spend(limit, left * least, dearest * least, random) <= left * least + holders * (dearest - 1) * least
+    spent = spend(limit, left * least, dearest * least, random, own=own)
+    assert spent <= left * least + holders * (dearest - 1) * least
 
 
 @settings(max_examples=40, deadline=None)
-@given(limit=LIMITS, left=st.integers(0, 100), random=RANDOM)
-def test_sessions_that_spend_little_at_a_time_never_pass_the_limit(limit: Decimal, left: int, random: Any) -> None:
+@given(limit=LIMITS, left=st.integers(0, 100), random=RANDOM, own=st.booleans())
+def test_sessions_that_spend_little_at_a_time_never_pass_the_limit(
+    limit: Decimal, left: int, random: Any, own: bool
+) -> None:
     least = LEAST * min(limit / SLICES, MOST)
-    assert spend(limit, left * least, least, random) <= left * least
+    assert spend(limit, left * least, least, random, own=own) <= left * least
 
 
 def test_of_a_thousand_that_begin_at_once_near_the_end_few_may() -> None:

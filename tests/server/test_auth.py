@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from antiphon.calls.caller import Caller, Grant
-from antiphon.server.auth import Gate, Keys, credential, owner_of
+from antiphon.calls.caller import EVERYTHING, LIVE, USUAL, Caller, Grant
+from antiphon.server.auth import Forbidden, Gate, Keys, credential, owner_of
 from antiphon.store.database import Database
 from antiphon.store.grants import Grants, StoredGrant, digest
+from antiphon.store.keys import KeyLimits, KeyTerms, StoredKey
+from antiphon.store.keys import Keys as StoredKeys
 from antiphon.wire.refusal import MAX_CLOSE_REASON, Refusal
 
 SERVICE = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService."
@@ -94,9 +96,13 @@ class World:
     def __init__(self, database: Database) -> None:
         self.now = NOW
         self.grants = Grants(database, lambda: self.now)
+        self.keys = StoredKeys(database, lambda: self.now)
 
-    def gate(self, *keys: str, strict: bool = False) -> Gate:
-        return Gate(keys, self.grants, strict=strict)
+    def gate(self, *keys: str, strict: bool = False, admins: tuple[str, ...] = ()) -> Gate:
+        return Gate(keys, self.grants, admin_keys=admins, strict=strict, stored=self.keys)
+
+    async def stored(self, **terms: Any) -> tuple[StoredKey, str]:
+        return await self.keys.create(KeyTerms(name="demo", **terms), "")
 
     async def token(self, owner: str = "", **wishes: Any) -> str:
         plain = StoredGrant(owner, {"model": "m"}, ("model",), 1, NOW + 1800, NOW + 60)
@@ -113,18 +119,18 @@ class TestAKeyAtTheGate:
     @pytest.mark.parametrize("kind", ["websocket", "http"])
     async def test_it_opens_everything(self, world: World, path: str, kind: str) -> None:
         caller = await world.gate("one").admit(scope("key=one", path, kind))
-        assert caller == Caller(owner_of("one"))
+        assert caller == Caller(owner_of("one"), permissions=USUAL)
 
     async def test_an_open_server_takes_anybody(self, world: World) -> None:
         for path in (*OTHER_METHODS, CONSTRAINED):
-            assert await world.gate().admit(scope(path=path)) == Caller("")
+            assert await world.gate().admit(scope(path=path)) == Caller("", permissions=EVERYTHING)
 
     async def test_a_strict_one_wants_a_token_where_the_hosted_service_does(self, world: World) -> None:
         gate = world.gate("one", strict=True)
         with pytest.raises(Refusal, match="takes an ephemeral token, not an API key; dial") as refused:
             await gate.admit(scope("key=one", CONSTRAINED))
         assert refused.value.code == 1008
-        assert await gate.admit(scope("key=one", PLAIN)) == Caller(owner_of("one"))
+        assert (await gate.admit(scope("key=one", PLAIN))).owner == owner_of("one")
 
     @pytest.mark.parametrize("shown", [scope(), scope("key=wrong"), scope("key=wrong", CONSTRAINED)])
     async def test_anything_else_is_refused(self, world: World, shown: dict[str, Any]) -> None:
@@ -139,7 +145,7 @@ class TestAKeyAtTheGate:
             scope(x_goog_api_key=key),
             scope(authorization=f"Bearer {key}"),
         ):
-            assert asyncio.run(gate.admit(shown)) == Caller(owner_of(key))
+            assert asyncio.run(gate.admit(shown)).owner == owner_of(key)
 
     @given(st.binary(max_size=40), st.binary(max_size=40))
     def test_whatever_bytes_are_shown_the_answer_is_a_refusal(self, query: bytes, header: bytes) -> None:
@@ -207,6 +213,96 @@ class TestATokenAtTheGate:
         await database.aclose()
         with pytest.raises(Refusal, match="cannot look up tokens; try again") as refused:
             await world.gate().admit(scope("access_token=auth_tokens/x", CONSTRAINED))
+        assert refused.value.code == 1011
+
+
+class TestAStoredKeyAtTheGate:
+    async def test_it_is_what_the_database_says(self, world: World) -> None:
+        limits = KeyLimits(concurrent=2)
+        key, secret = await world.stored(permissions=("live", "metrics"), models=("m",), limits=limits)
+        for gate in (world.gate("one"), world.gate()):
+            caller = await gate.admit(scope(f"key={secret}"))
+            assert caller == Caller(
+                key.id, permissions=frozenset(("live", "metrics")), models=("m",), name="demo", limits=limits
+            )
+
+    async def test_configured_ones_come_first(self, world: World) -> None:
+        _, secret = await world.stored()
+        assert (await world.gate(secret).admit(scope(f"key={secret}"))).owner == owner_of(secret)
+
+    async def test_what_only_looks_like_one_is_none(self, world: World) -> None:
+        with pytest.raises(Refusal, match="API key not valid"):
+            await world.gate("one").admit(scope("key=antiphon-guess"))
+        assert (await world.gate().admit(scope("key=antiphon-guess"))).owner == ""
+
+    async def test_an_expired_or_revoked_one_is_told_so(self, world: World) -> None:
+        key, secret = await world.stored(expires=NOW + 60)
+        world.now += 60
+        for gate in (world.gate("one"), world.gate()):
+            with pytest.raises(Refusal, match="this API key has expired; ask the owner") as refused:
+                await gate.admit(scope(f"key={secret}"))
+        await world.keys.revoke(key.id)
+        with pytest.raises(Refusal, match="this API key was revoked; ask the owner") as refused:
+            await world.gate("one").admit(scope(f"key={secret}"))
+        assert refused.value.code == 1008
+        assert secret not in str(refused.value)
+
+    async def test_it_opens_what_it_is_for(self, world: World) -> None:
+        _, secret = await world.stored(permissions=("metrics",))
+        gate = world.gate("one")
+        assert await gate.admit(scope(f"key={secret}", kind="http"), "metrics")
+        with pytest.raises(Forbidden, match='lacks the permission "live"') as refused:
+            await gate.admit(scope(f"key={secret}"), "live")
+        assert refused.value.code == 1008
+
+    async def test_who_may_do_everything_may_do_anything(self, world: World) -> None:
+        _, secret = await world.stored(permissions=("admin",))
+        assert await world.gate("one").admit(scope(f"key={secret}"), "live")
+        assert (await world.gate("one", admins=("root",)).admit(scope("key=root"), "admin")).may("admin")
+
+    async def test_it_is_recalled_while_it_is_in_force(self, world: World) -> None:
+        key, _ = await world.stored(expires=NOW + 60)
+        gate = world.gate("one")
+        assert (await gate.recall(key.id) or Caller()).name == "demo"
+        assert await gate.recall("ak_unknown") is None
+        world.now += 60
+        assert await gate.recall(key.id) is None
+
+    async def test_when_it_was_used_is_noted(self, world: World) -> None:
+        key, secret = await world.stored()
+        await world.gate("one").admit(scope(f"key={secret}"))
+        (listed,) = await world.keys.all()
+        assert (listed.id, listed.last_used) == (key.id, NOW)
+
+    async def test_its_tokens_are_limited_as_it_is(self, world: World) -> None:
+        limits = KeyLimits(concurrent=1)
+        key, _ = await world.stored(permissions=("admin",), models=("m",), limits=limits)
+        token = await world.token(key.id)
+        caller = await world.gate("one").admit(scope(f"access_token={token}", CONSTRAINED), "live")
+        assert (caller.owner, caller.models, caller.limits) == (key.id, ("m",), limits)
+        assert caller.permissions == LIVE, "a token opens the Live API and nothing else"
+        assert caller.grant is not None
+
+    async def test_its_tokens_go_with_it(self, world: World) -> None:
+        key, _ = await world.stored()
+        token = scope(f"access_token={await world.token(key.id)}", CONSTRAINED)
+        assert await world.gate().admit(token)
+        await world.keys.revoke(key.id)
+        for gate in (world.gate(), world.gate("one")):
+            with pytest.raises(Refusal, match="this API key was revoked"):
+                await gate.admit(token)
+        with pytest.raises(Refusal, match="not valid"):
+            await world.gate("one").admit(scope(f"access_token={await world.token('ak_gone')}", CONSTRAINED))
+
+    async def test_a_token_of_a_key_that_may_not_talk_may_not_either(self, world: World) -> None:
+        key, _ = await world.stored(permissions=("metrics",))
+        with pytest.raises(Forbidden):
+            await world.gate("one").admit(scope(f"access_token={await world.token(key.id)}", CONSTRAINED), "live")
+
+    async def test_without_the_database_the_server_is_to_blame(self, world: World, database: Database) -> None:
+        await database.aclose()
+        with pytest.raises(Refusal, match="cannot look up keys; try again") as refused:
+            await world.gate("one").admit(scope("key=antiphon-x"))
         assert refused.value.code == 1011
 
 

@@ -42,11 +42,12 @@ class Admission:
         A token loses one use, unless it resumes a session: that may be done until the token expires.
 
         Raises:
-            Refusal: the token allows no (more) session, or there is nothing to resume.
+            Refusal: the key or the token does not allow it, or there is nothing to resume.
             StoreError: the database failed.
         """
         grant = caller.grant
         got = setup if grant is None else _constrained(setup, grant)
+        _check_model(got, caller)
         left = None if grant is None else self._left(grant)
         snapshot = await self._snapshot(got, caller)
         if grant is not None and snapshot is None:
@@ -81,6 +82,14 @@ def _constrained(wanted: client.Setup, grant: Grant) -> client.Setup:
     if changed := overruled(wanted, got):
         log.info("token %s… overrules the connection's %s", grant.id[:8], ", ".join(changed))
     return got
+
+
+def _check_model(setup: client.Setup, caller: Caller) -> None:
+    """Without a model the session will refuse the setup, and say what it misses."""
+    if setup.model and not caller.may_ask_for(setup.model):
+        name = setup.model.rsplit("/", 1)[-1]
+        remedy = f"it may have {', '.join(caller.models)}"
+        raise Refusal("setup.model", f"{name[:60]} is not allowed for this key", remedy, CloseCode.POLICY)
 
 
 def _handle(setup: client.Setup) -> str:

@@ -11,7 +11,7 @@ from antiphon.calls.caller import Caller
 from antiphon.calls.clock import Clock, Timer
 from antiphon.calls.line import Announcer, Line
 from antiphon.calls.memory import Keeping, Memory
-from antiphon.calls.metering import Metering, Tab
+from antiphon.calls.metering import Metering, Tab, own_limits
 from antiphon.calls.observer import Ending, Observe, by_nobody
 from antiphon.calls.outbox import Hangup, Outbox
 from antiphon.calls.plan import Plan
@@ -74,7 +74,8 @@ class Call:
     The door hands the client's setup to :meth:`begin`, every other message to :meth:`receive`, and writes what it gets
     from ``outbox``. Everything the call started has ended once :meth:`ended` returns.
 
-    ``plans`` has the plan of the model that the setup names: which engines may answer. ``evict`` ends the other calls
+    ``plans`` has the plan of the model that the setup names: which engines may answer. ``enter`` sees, by the session
+    it will have, whether the call may begin, and may raise a Refusal; ``evict`` ends the other calls
     that have the session of this one; ``marker`` is this call's alone; ``announcer`` says what no engine made;
     ``observe`` makes who looks on.
     """
@@ -90,6 +91,7 @@ class Call:
         admission: Admission | None = None,
         memory: Memory | None = None,
         metering: Metering | None = None,
+        enter: Callable[["Call", str], None] = lambda call, session_id: None,
         evict: Callable[["Call", str], None] = lambda call, session_id: None,
         marker: Marker | None = None,
         announcer: Announcer | None = None,
@@ -103,7 +105,9 @@ class Call:
         self._admission = admission
         self._keeping = Keeping(memory, self.caller.owner)
         self._observer = observe(self.session, self.caller)
-        self._tab = Tab(metering, self.session, self.caller.owner, self.receive, self._observer)
+        own = own_limits(self.caller.owner, self.caller.limits)
+        self._tab = Tab(metering, self.session, self.caller.owner, self.receive, self._observer, own)
+        self._enter = enter
         self._evict = evict
         self._marker = marker
         self._announcer = announcer
@@ -163,7 +167,9 @@ class Call:
             begin = Begin(setup) if self._admission is None else await self._admission.begin(setup, self.caller)
             asked = begin.setup.model
             begin = self._planned(begin, dialect)
-            await self._tab.admit(asked, begin.snapshot.session_id if begin.snapshot else self.id)
+            session_id = begin.snapshot.session_id if begin.snapshot else self.id
+            self._enter(self, session_id)
+            await self._tab.admit(asked, session_id)
             if begin.snapshot is not None and not self.session.closed:
                 # Nobody is evicted for a setup that will be refused.
                 self.session.agree(begin)

@@ -4,6 +4,9 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
+from antiphon.live import profiles
+from antiphon.store.keys import KeyLimits
+
 Permission = Literal["live", "sessions", "metrics", "admin"]
 """What a key may be for: to talk; to see the sessions of its own; to read metrics; to see and manage everything."""
 
@@ -31,6 +34,7 @@ class Caller(Struct, frozen=True):
 
     On a server without keys everybody is the same owner, "". ``traceparent`` is the place in a trace that the client's
     request came with (W3C Trace Context), empty for none. ``models`` are those it may ask for, empty for any.
+    ``name`` is what its key is called, where that has a name, and ``limits`` are those of that key alone.
     """
 
     owner: str = ""
@@ -38,11 +42,23 @@ class Caller(Struct, frozen=True):
     traceparent: str = ""
     permissions: frozenset[Permission] = LIVE
     models: tuple[str, ...] = ()
+    name: str = ""
+    limits: KeyLimits = KeyLimits()
 
     def may(self, permission: Permission) -> bool:
         """Whether it has ``permission``; who may manage everything has all others too."""
         return permission in self.permissions or "admin" in self.permissions
 
+    def may_ask_for(self, model: str) -> bool:
+        """Whether it may ask for a model, by any of its names."""
+        return not self.models or _id(model) in map(_id, self.models)
+
     def sees(self, owner: str) -> bool:
         """Whether it may see what belongs to ``owner``."""
         return "admin" in self.permissions or ("sessions" in self.permissions and owner == self.owner)
+
+
+def _id(model: str) -> str:
+    """What a model is called, whichever of its names a client uses."""
+    profile = profiles.find(model)
+    return profile.id if profile else model.rsplit("/", 1)[-1]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from antiphon.calls.clock import Clock
@@ -12,8 +13,10 @@ from antiphon.calls.presence import Presence, Present
 from antiphon.live.record import Record
 from antiphon.live.snapshot import Snapshot
 from antiphon.live.timeline import Timeline
-from antiphon.store.database import FILE_NAME, Database
+from antiphon.store.audit import Audit
+from antiphon.store.database import FILE_NAME, Database, StoreError
 from antiphon.store.grants import Grants
+from antiphon.store.keys import Keys
 from antiphon.store.logins import Logins
 from antiphon.store.records import Records
 from antiphon.store.resumptions import FIRST_EPOCH, Resumptions, SupersededError
@@ -44,6 +47,8 @@ class Memory:
         self.records = Records(self.database, record_ttl, now)
         self.grants = Grants(self.database, now)
         self.logins = Logins(self.database, now)
+        self.keys = Keys(self.database, now)
+        self.audit = Audit(self.database, now)
         self._rounds: list[Periodic] = []
 
     async def open(self) -> None:
@@ -67,6 +72,8 @@ class Memory:
     async def aclose(self) -> None:
         """Finish what was begun, and close the database. Idempotent."""
         await asyncio.gather(*(each.aclose() for each in self._rounds))
+        with suppress(StoreError):
+            await self.keys.write_uses()
         await self.database.aclose()
 
     async def _expire(self) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,9 +19,11 @@ from antiphon.live.inputs import Dismiss
 from antiphon.live.session import Session
 from antiphon.live.tokens import UpstreamUsage, Usage
 from antiphon.meter.budgets import BudgetConfig, Budgets, Place, Verdict
+from antiphon.meter.budgets import Kind as BudgetKind
 from antiphon.meter.money import from_picodollars, to_picodollars
 from antiphon.meter.prices import Cost, Prices, Unknown, cost
 from antiphon.store.database import StoreError
+from antiphon.store.keys import KeyLimits, is_stored
 from antiphon.store.ledger import GENERATION, LATE, WINDOW, Entry, Kind, Ledger, Scope
 from antiphon.wire.refusal import CloseCode, Refusal
 
@@ -28,6 +31,9 @@ log = logging.getLogger("antiphon.calls")
 
 WINDOW_SECONDS = 30.0
 """How much of a call a crash may lose."""
+
+Own = Mapping[BudgetKind, Decimal]
+"""What one key may spend, in dollars."""
 
 Bills = tuple[tuple[str, str], ...]
 """Who is paid for what: providers and models. Empty where everything runs on the owner's hardware."""
@@ -61,7 +67,9 @@ class Metering:
         self._bills = bills
         self._warm = False
         self._billed: dict[tuple[str, str], Bills] = {}
-        self._rounds = Periodic(self._refresh, WINDOW_SECONDS, clock) if self.budgets.config.limits else None
+        self._rounds: Periodic | None = None
+        if self.budgets.config.limits:
+            self._begin_rounds()
 
     async def warm(self) -> None:
         """Load the price list, so that the first charge of a hosted model does not wait for it (some 0.2 s)."""
@@ -87,8 +95,17 @@ class Metering:
             self._billed[engine, model] = bills
         return self._billed[engine, model]
 
-    async def admit(self, call: str, owner: str, session_id: str, model: str) -> None:
-        """See that a call may spend money.
+    async def limit(self, owner: str, own: Own) -> None:
+        """Let limits of one key alone hold from now on, for its sessions that run too.
+
+        Raises:
+            StoreError: what was spent so far cannot be read.
+        """
+        if self.budgets.know(owner, own):
+            await self._refresh()
+
+    async def admit(self, call: str, owner: str, session_id: str, model: str, own: Own | None = None) -> None:
+        """See that a call may spend money. ``own`` are the limits of its key, where that may have some.
 
         Raises:
             Refusal: a budget is used up, or nobody knows what the call would cost.
@@ -97,15 +114,21 @@ class Metering:
             # In a thread, for it takes a while; nothing is charged before the first answer is over.
             self._warm = True
             asyncio.get_running_loop().run_in_executor(None, self._load_prices)
-        config = self.budgets.config
-        if not config.limits:
+        if own is not None:
+            self.budgets.know(owner, own)
+            self._begin_rounds()
+        if not self.budgets.counts(owner):
             return
-        if config.unknown == "refuse":
-            self._refuse_unpriced(self._bills(model) or ())
-        await self._hear(call, owner, session_id)
+        if self.budgets.limits(owner):
+            if self.budgets.config.unknown == "refuse":
+                self._refuse_unpriced(self._bills(model) or ())
+            await self._hear(call, owner, session_id)
         verdict = self.budgets.admit(call, owner, session_id, self.now())
         if verdict.state == "spent":
             raise Refusal("", verdict.reason, "ask the owner of the server for more", CloseCode.POLICY)
+
+    def _begin_rounds(self) -> None:
+        self._rounds = self._rounds or Periodic(self._refresh, WINDOW_SECONDS, self.clock)
 
     def _load_prices(self) -> None:
         self.prices.price_of("google", "gemini-3.8-live")
@@ -126,7 +149,7 @@ class Metering:
             reason = "what was spent cannot be read, and there is a budget"
             raise Refusal("", reason, "try again later", CloseCode.INTERNAL) from error
         for place, spent in zip(places, sums, strict=True):
-            self.budgets.hear(place, from_picodollars(spent.amount))
+            self.budgets.hear(place, from_picodollars(spent.amount), owner)
 
     def _scope(self, place: Place, call: str | None = None) -> Scope:
         if place.kind == "session":
@@ -153,7 +176,7 @@ class Tab:
     """What one call uses, from its setup to its end. Without a ``metering`` it counts nothing.
 
     ``dismiss`` ends the session in order; it is called once, when a budget is used up. ``observer`` is told what
-    things cost.
+    things cost; ``own`` are the limits of the owner's key, where that may have some.
     """
 
     def __init__(
@@ -163,7 +186,9 @@ class Tab:
         owner: str,
         dismiss: Callable[[Dismiss], None],
         observer: Observer = NOBODY,
+        own: Own | None = None,
     ) -> None:
+        self._own = own
         self._metering = metering
         self._session = session
         self._owner = owner
@@ -189,7 +214,7 @@ class Tab:
         """
         self._model = model.rsplit("models/", 1)[-1]
         if self._metering is not None:
-            await self._metering.admit(self._call, self._owner, session_id, self._model)
+            await self._metering.admit(self._call, self._owner, session_id, self._model, self._own)
             if self._ended:
                 self._metering.budgets.leave(self._call)
 
@@ -344,3 +369,12 @@ class Tab:
 
 def _sum(priced: Sequence[_Priced]) -> Cost:
     return sum((each.cost for each in priced), Cost())
+
+
+def own_limits(owner: str, limits: KeyLimits) -> Own | None:
+    """The limits of a key as budgets know them; None for one that can have none."""
+    if not is_stored(owner):
+        return None
+    own: dict[BudgetKind, Decimal | None]
+    own = {"session": limits.session, "key_day": limits.day, "key_month": limits.month}
+    return {kind: limit for kind, limit in own.items() if limit is not None}

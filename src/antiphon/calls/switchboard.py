@@ -14,7 +14,7 @@ from antiphon.calls.memory import Memory
 from antiphon.calls.metering import Metering
 from antiphon.calls.observer import Observe, by_nobody
 from antiphon.calls.plan import Plan
-from antiphon.live.inputs import Drain, Evicted
+from antiphon.live.inputs import Drain, Evicted, Refused
 from antiphon.live.policy import Policy
 from antiphon.wire.refusal import CloseCode, Refusal
 
@@ -55,6 +55,8 @@ class Switchboard:
         self._draining = False
         # Not by session: that is another one, once a call goes on with it, and two calls may have it for a moment.
         self._calls: set[Call] = set()
+        # Those of keys that may have so many at once.
+        self._counted: set[Call] = set()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -91,6 +93,7 @@ class Switchboard:
             admission=self._admission,
             memory=self._memory,
             metering=self._metering,
+            enter=self._enter,
             evict=self._evict,
             marker=self._make_marker() if self._make_marker else None,
             announcer=self._announcer,
@@ -106,6 +109,7 @@ class Switchboard:
             await call.ended()
         finally:
             self._calls.discard(call)
+            self._counted.discard(call)
             if not self._calls:
                 self._empty.set()
 
@@ -117,6 +121,28 @@ class Switchboard:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds + 1):
                 await self._empty.wait()
+
+    def dismiss(self, unwanted: Callable[[Call], bool], refusal: Refusal) -> int:
+        """Close the calls that are ``unwanted``, at once, and say why; how many there were."""
+        calls = [call for call in self.calls if not call.session.closed and unwanted(call)]
+        for call in calls:
+            call.receive(Refused(refusal))
+        return len(calls)
+
+    def _enter(self, call: Call, session_id: str) -> None:
+        """Count a call that begins. One that goes on with a session takes the place of whoever has it yet.
+
+        Raises:
+            Refusal: its key has as many sessions as it may have.
+        """
+        limit, owner = call.caller.limits.concurrent, call.caller.owner
+        if limit is None:
+            return
+        others = {each.id for each in self._counted if each.caller.owner == owner and not each.session.closed}
+        if len(others - {session_id}) >= limit:
+            reason = f"this key may have {limit} sessions at once, and has them"
+            raise Refusal("", reason, "end one, or try again later", CloseCode.POLICY)
+        self._counted.add(call)
 
     def _evict(self, successor: Call, session_id: str) -> None:
         """End the calls that have the session with which ``successor`` goes on."""

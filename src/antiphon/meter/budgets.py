@@ -10,13 +10,16 @@ more than that tenth between two checks. Where they spend up to ``c``, the worst
 sessions that held a slice when the last one was handed out, and what the farewells cost. What other processes spend is
 heard of when a session begins and every thirty seconds; reservations are of one process.
 
+A key may have limits of its own; of two limits for the same the lower one holds. They may change while its sessions
+run, so what such a key spends is counted even where nothing limits it.
+
 Nothing here reads a clock or a database: times are handed in, seconds of the Unix epoch; days and months are of UTC.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -32,6 +35,19 @@ FAREWELL = "I have to stop here: the budget for this call is used up. Goodbye."
 
 Kind = Literal["session", "key_day", "key_month"]
 State = Literal["ok", "soft", "spent"]
+
+KINDS: Final[tuple[Kind, ...]] = ("session", "key_day", "key_month")
+
+_NAMES: Final[dict[Kind, str]] = {
+    "session": "the budget of a session",
+    "key_day": "the budget of the key for today",
+    "key_month": "the budget of the key for this month",
+}
+_OWN_NAMES: Final[dict[Kind, str]] = {
+    "session": "this key's own limit for a session",
+    "key_day": "this key's own limit for today",
+    "key_month": "this key's own limit for this month",
+}
 
 
 class BudgetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,9 +112,9 @@ class Use(Struct, frozen=True):
 
 
 class _Account:
-    """One limit, and what became of it here and elsewhere. Dollars."""
+    """One limit, and what became of it here and elsewhere. Dollars; None is no limit, only counted."""
 
-    def __init__(self, limit: Decimal) -> None:
+    def __init__(self, limit: Decimal | None) -> None:
         self.limit = limit
         self.elsewhere = ZERO
         self.settled = ZERO
@@ -112,6 +128,8 @@ class _Account:
     def reserve(self, call: str) -> bool:
         """A slice of what nobody has; whether there was one."""
         self.reserved.pop(call, None)
+        if self.limit is None:
+            return True
         slice_ = min(self.limit / SLICES, MOST)
         free = self.limit - self.spent - sum(self.reserved.values(), ZERO)
         if free < slice_ * LEAST:
@@ -137,33 +155,66 @@ class Budgets:
         self.config = config
         self._accounts: dict[Place, _Account] = {}
         self._sessions: dict[str, _Session] = {}
+        self._own: dict[str, Mapping[Kind, Decimal]] = {}
+
+    def know(self, owner: str, own: Mapping[Kind, Decimal]) -> bool:
+        """The limits of one key alone, from now on; whether they are others than before."""
+        changed = self._own.get(owner) != own
+        self._own[owner] = own
+        if changed:
+            limits = self.limits(owner)
+            sessions = {each.session_id for each in self._sessions.values() if each.owner == owner}
+            for place, account in self._accounts.items():
+                if place.name in sessions if place.kind == "session" else place.name == owner:
+                    account.limit = limits.get(place.kind)
+        return changed
+
+    def counts(self, owner: str) -> bool:
+        """Whether it is counted what a key spends."""
+        return owner in self._own or bool(self.config.limits)
+
+    def limits(self, owner: str) -> dict[Kind, Decimal]:
+        """The limits that hold for a key."""
+        own, all_ = self._own.get(owner, {}), self.config.limits
+        limits = {kind: [each[kind] for each in (own, all_) if kind in each] for kind in KINDS}
+        return {kind: min(found) for kind, found in limits.items() if found}
 
     def places(self, owner: str, session_id: str, now: float) -> list[Place]:
         """What the limits of a session are for."""
+        return self._places(owner, session_id, now, self.limits(owner))
+
+    def _counted(self, session: _Session, now: float) -> list[Place]:
+        kinds = KINDS if session.owner in self._own else tuple(self.config.limits)
+        return self._places(session.owner, session.session_id, now, kinds)
+
+    def _places(self, owner: str, session_id: str, now: float, kinds: Iterable[Kind]) -> list[Place]:
         day = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         names: dict[Kind, Place] = {
             "session": Place("session", session_id, 0.0),
             "key_day": Place("key_day", owner, day.timestamp()),
             "key_month": Place("key_month", owner, day.replace(day=1).timestamp()),
         }
-        return [names[kind] for kind in self.config.limits]
+        return [names[kind] for kind in kinds]
 
     def use(self, owner: str, session_id: str, now: float) -> list[Use]:
         """What was spent of the limits of a session that runs."""
         accounts = [(place.kind, self._accounts.get(place)) for place in self.places(owner, session_id, now)]
-        limits = self.config.limits
+        limits = self.limits(owner)
         return [Use(kind, limits[kind], account.spent if account else ZERO) for kind, account in accounts]
 
     @property
     def known(self) -> tuple[Place, ...]:
-        """What it is known of what was spent there."""
-        return tuple(self._accounts)
+        """The limited places of which it is known what was spent there."""
+        return tuple(place for place, account in self._accounts.items() if account.limit is not None)
 
-    def hear(self, place: Place, elsewhere: Decimal) -> None:
-        """What other processes spent there by now; for a session that begins, all that it spent so far."""
+    def hear(self, place: Place, elsewhere: Decimal, owner: str = "") -> None:
+        """What other processes spent there by now; for a session that begins, all that it spent so far.
+
+        ``owner`` is whose session it is; of a day and a month the place tells.
+        """
         if place.kind == "session":
-            self._accounts[place] = _Account(self.config.limits[place.kind])
-        self._account(place).elsewhere = elsewhere
+            self._accounts.pop(place, None)
+        self._account(place, owner).elsewhere = elsewhere
 
     def admit(self, call: str, owner: str, session_id: str, now: float) -> Verdict:
         """Whether a session may begin; it is known as ``call`` from then on, unless it may not."""
@@ -179,8 +230,8 @@ class Budgets:
         if session is None:
             return Verdict()
         under_way = provisional or Cost()
-        for place in self.places(session.owner, session.session_id, now):
-            account = self._account(place)
+        for place in self._counted(session, now):
+            account = self._account(place, session.owner)
             account.settled += settled.known
             account.provisional[call] = under_way.known
         session.unknown = next(iter(settled.reasons + under_way.reasons), session.unknown)
@@ -195,25 +246,25 @@ class Budgets:
 
     def forget(self, now: float) -> None:
         """Forget the days and months that are over, and the sessions that do not run."""
-        current = {(place.kind, place.since) for place in self.places("", "", now) if place.kind != "session"}
-        running = {place for each in self._sessions.values() for place in self.places(each.owner, each.session_id, now)}
+        current = {(place.kind, place.since) for place in self._places("", "", now, KINDS[1:])}
+        running = {place for each in self._sessions.values() for place in self._counted(each, now)}
         for place in self._accounts.keys() - running:
             if (place.kind, place.since) not in current:
                 del self._accounts[place]
 
     def _check(self, call: str, now: float) -> Verdict:
         session = self._sessions[call]
-        if session.unknown and self.config.limits and self.config.unknown == "refuse":
+        if session.unknown and self.limits(session.owner) and self.config.unknown == "refuse":
             return Verdict("spent", ZERO, session.unknown)
         places = self.places(session.owner, session.session_id, now)
-        self._release(call, places)
-        refused = [place for place in places if not self._account(place).reserve(call)]
-        used, place = max(self._shares(places), default=(ZERO, None))
+        self._release(call, self._counted(session, now))
+        refused = [place for place in places if not self._account(place, session.owner).reserve(call)]
+        used, place = max(self._shares(places, session.owner), default=(ZERO, None))
         if refused:
-            return Verdict("spent", used, f"{self._name(refused[0])} is used up")
+            return Verdict("spent", used, f"{self._name(refused[0], session.owner)} is used up")
         if place is None or used < self.config.soft:
             return Verdict("ok", used)
-        return Verdict("soft", used, f"{used:.0%} of {self._name(place)} is used")
+        return Verdict("soft", used, f"{used:.0%} of {self._name(place, session.owner)} is used")
 
     def _release(self, call: str, places: list[Place]) -> None:
         """A session that goes on after midnight reserves nothing of yesterday."""
@@ -221,21 +272,18 @@ class Budgets:
             if place not in places:
                 account.leave(call)
 
-    def _shares(self, places: list[Place]) -> Iterator[tuple[Decimal, Place]]:
+    def _shares(self, places: list[Place], owner: str = "") -> Iterator[tuple[Decimal, Place]]:
+        limits = self.limits(owner)
         for place in places:
-            account = self._account(place)
-            yield account.spent / account.limit, place
+            yield self._account(place, owner).spent / limits[place.kind], place
 
-    def _account(self, place: Place) -> _Account:
+    def _account(self, place: Place, owner: str) -> _Account:
         account = self._accounts.get(place)
         if account is None:
-            account = self._accounts[place] = _Account(self.config.limits[place.kind])
+            whose = owner if place.kind == "session" else place.name
+            account = self._accounts[place] = _Account(self.limits(whose).get(place.kind))
         return account
 
-    def _name(self, place: Place) -> str:
-        names = {
-            "session": "the budget of a session",
-            "key_day": "the budget of the key for today",
-            "key_month": "the budget of the key for this month",
-        }
-        return f"{names[place.kind]}, {show(self.config.limits[place.kind])},"
+    def _name(self, place: Place, owner: str) -> str:
+        own, limit = self._own.get(owner, {}).get(place.kind), self.limits(owner)[place.kind]
+        return f"{(_OWN_NAMES if own == limit else _NAMES)[place.kind]}, {show(limit)},"

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from antiphon.calls.caller import Caller
 from antiphon.live import constraint, profiles
 from antiphon.server import body
 from antiphon.server.auth import TOKEN_PREFIX, Gate
@@ -47,11 +48,13 @@ class TokenDoor:
     async def create(self, request: Request) -> Response:
         """Answer one request."""
         try:
-            caller = await self._gate.admit(request.scope)
+            caller = await self._gate.admit(request.scope, "live")
         except Refusal as refusal:
             return refused(refusal)
         try:
-            grant = grant_for(decode_auth_token(await body.read(request, MAX_BODY)), caller.owner, self._grants.now())
+            wish = decode_auth_token(await body.read(request, MAX_BODY))
+            _check_allowed(wish, caller)
+            grant = grant_for(wish, caller.owner, self._grants.now())
             secret = await self._grants.create(grant)
         except Refusal as refusal:
             return error(400, str(refusal), "INVALID_ARGUMENT")
@@ -82,6 +85,13 @@ def grant_for(token: AuthToken, owner: str, now: float) -> StoredGrant:
         expires=_time(token.expire_time, "expireTime", now, LIFETIME),
         new_session_expires=_time(token.new_session_expire_time, "newSessionExpireTime", now, NEW_SESSION_LIFETIME),
     )
+
+
+def _check_allowed(token: AuthToken, caller: Caller) -> None:
+    setup = token.bidi_generate_content_setup
+    if setup is not None and setup.model and not caller.may_ask_for(setup.model):
+        reason = f"{setup.model[:50]} is not allowed for this key"
+        raise Refusal("bidiGenerateContentSetup.model", reason, f"it may have {', '.join(caller.models)}")
 
 
 def _check_model(setup: client.Setup) -> None:

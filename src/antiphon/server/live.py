@@ -94,7 +94,7 @@ class LiveDoor:
         try:
             route = route_of(scope["path"])
             self._check_origin(scope)
-            caller = await self._gate.admit(scope)
+            caller = await self._gate.admit(scope, "live")
             traceparent = _header(scope, b"traceparent")[:MAX_TRACEPARENT]
             call = self._switchboard.place(replace(caller, traceparent=traceparent))
         except Refusal as refusal:

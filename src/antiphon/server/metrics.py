@@ -140,7 +140,7 @@ class Metrics:
 
     def routes(self, gate: Gate, *, is_open: bool) -> list[Route]:
         """The route of this door. ``is_open``: nobody needs a key, for only this computer can reach it."""
-        return [Route("/metrics", self._tell if is_open else models.guarded(gate, self._tell))]
+        return [Route("/metrics", self._tell if is_open else models.guarded(gate, self._tell, "metrics"))]
 
     async def _tell(self, request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

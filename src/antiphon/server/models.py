@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from antiphon.calls.caller import Caller, Permission
 from antiphon.calls.routes import ANY, find_route
 from antiphon.live import profiles
 from antiphon.live.agreement import MAX_TEMPERATURE
 from antiphon.live.profiles import Profile
 from antiphon.routing.route import Route as EngineRoute
-from antiphon.server.auth import Gate
+from antiphon.server.auth import Forbidden, Gate
 from antiphon.wire.refusal import CloseCode, Refusal
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -53,13 +54,15 @@ class Models:
 def routes(gate: Gate, models: Models) -> list[Route]:
     """The routes of this door, for any version and below any prefix, as clients build their URLs."""
 
-    async def _list(_: Request) -> Response:
-        return JSONResponse({"models": [_record(profile) for profile in models.all().values()]})
+    async def _list(request: Request) -> Response:
+        caller: Caller = request.state.caller
+        named = [profile for name, profile in models.all().items() if caller.may_ask_for(name)]
+        return JSONResponse({"models": [_record(profile) for profile in named]})
 
     async def _get(request: Request) -> Response:
         name = request.path_params["model"]
         profile, alias = models.find(name), profiles.alias(name)
-        if profile is None:
+        if profile is None or not request.state.caller.may_ask_for(name):
             return models.not_found(name)
         return JSONResponse(_record(profile, f" Stands in for {name}: {alias.why}." if alias else ""))
 
@@ -70,12 +73,12 @@ def routes(gate: Gate, models: Models) -> list[Route]:
     ]
 
 
-def guarded(gate: Gate, endpoint: Endpoint) -> Endpoint:
-    """``endpoint`` for those who show a key of this server."""
+def guarded(gate: Gate, endpoint: Endpoint, permission: Permission = "live") -> Endpoint:
+    """``endpoint`` for those who show a key of this server that has ``permission``; who, its request's state says."""
 
     async def check(request: Request) -> Response:
         try:
-            await gate.admit(request.scope)
+            request.state.caller = await gate.admit(request.scope, permission)
         except Refusal as refusal:
             return refused(refusal)
         return await endpoint(request)
@@ -87,6 +90,8 @@ def refused(refusal: Refusal) -> JSONResponse:
     """What those are told who may not come in, or who cannot be let in now."""
     if refusal.code == CloseCode.INTERNAL:
         return error(503, str(refusal), "UNAVAILABLE")
+    if isinstance(refusal, Forbidden):
+        return error(403, str(refusal), "PERMISSION_DENIED")
     return error(401, str(refusal), "UNAUTHENTICATED")
 
 
