@@ -1,0 +1,68 @@
+import { signal } from "../vendor/preact.js";
+import { WireLog } from "../live/wire.js";
+import { clock } from "./format.js";
+
+/** A saved call, shown once more. */
+export class Saved {
+  /** Signal: why a file could not be opened; "" while none failed */
+  problem = signal("");
+  /** Signal: the name of the open file */
+  name = signal("");
+  #talk;
+  #player = null;
+
+  /** @param {import("./talk.js").Talk} talk */
+  constructor(talk) {
+    this.#talk = talk;
+  }
+
+  /** @param {File} file JSON lines, as the wire panel saves them */
+  async open(file) {
+    this.problem.value = "";
+    try {
+      const { Replay } = await import("../live/replay.js");
+      const log = WireLog.fromJSONL(await file.text());
+      const replay = new Replay(log, { speed: Infinity });
+      this.#show(replay, log, file.name);
+      await replay.play();
+    } catch (error) {
+      this.problem.value = `${file.name}: ${error.message}`;
+    }
+  }
+
+  /** Once more, as it sounded. Call it in a tap. */
+  async listen() {
+    const { Replay } = await import("../live/replay.js");
+    const { log } = this.#talk;
+    this.#stop();
+    this.#player = await this.#talk.openPlayer();
+    const replay = new Replay(log.value, { player: this.#player, speed: 1 });
+    this.#show(replay, log.value, this.name.value);
+    await replay.play();
+  }
+
+  close() {
+    this.#stop();
+    this.#talk.conversation.value = null;
+    this.#talk.stage.value = "start";
+  }
+
+  /** @returns {string} how long it lasted */
+  get length() {
+    return clock(this.#talk.conversation.value.duration ?? 0);
+  }
+
+  #show(replay, log, name) {
+    this.#talk.channel.value = null;
+    this.#talk.log.value = log;
+    this.#talk.conversation.value = replay;
+    this.#talk.stage.value = "replay";
+    this.name.value = name;
+  }
+
+  #stop() {
+    this.#talk.conversation.value?.close?.();
+    this.#player?.close();
+    this.#player = null;
+  }
+}

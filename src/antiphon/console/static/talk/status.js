@@ -1,0 +1,88 @@
+import { html, useEffect, useSignal } from "../vendor/preact.js";
+import { clock } from "./format.js";
+
+const STATES = { connecting: "Connecting …", reconnecting: "Reconnecting …", closed: "Call ended", failed: "Not connected", idle: "Not connected" };
+const ACTIVITIES = { hearing: "Hearing you", thinking: "Thinking …", speaking: "Speaking", tool: "Waiting for a function" };
+
+/**
+ * What happens now, in a word or two.
+ * @param {{ state: string, activity: string, microphone: boolean, muted: boolean, push: boolean, held: boolean }} now
+ * @returns {{ name: string, text: string }}
+ */
+export function statusOf({ state, activity, microphone, muted, push, held }) {
+  if (state !== "open") return { name: state, text: STATES[state] ?? state };
+  if (ACTIVITIES[activity]) return { name: activity, text: ACTIVITIES[activity] };
+  if (!microphone) return { name: "typing", text: "Ready for your words" };
+  if (muted) return { name: "muted", text: "Muted" };
+  if (push && !held) return { name: "holding", text: "Hold to talk" };
+  return { name: "listening", text: "Listening" };
+}
+
+/** The status of the talk page; the title of the tab follows, for whoever looks elsewhere. */
+export function Status({ talk }) {
+  const { state, activity } = talk.conversation.value;
+  const { name, text } = statusOf({
+    state: state.value,
+    activity: activity.value,
+    microphone: talk.capture.value !== null,
+    muted: talk.muted.value,
+    push: talk.holding.value,
+    held: talk.held.value,
+  });
+  useEffect(() => {
+    document.title = talk.alive.value ? `${text} · Antiphon` : "Talk · Antiphon";
+  }, [text, talk.alive.value]);
+  return html`<p class="status ${name}" role="status"><span class="dot" aria-hidden="true"></span>${text}</p>`;
+}
+
+/** How long the call has lasted. */
+export function Length({ talk }) {
+  const now = useSignal(performance.now());
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = performance.now()), 500);
+    return () => clearInterval(timer);
+  }, []);
+  return html`<span class="soft number" title="Length of the call">${clock((talk.ended.value || now.value) - talk.began.value)}</span>`;
+}
+
+/** All that goes wrong or is about to, each with its fix. */
+export function Banners({ talk, surroundings }) {
+  const conversation = talk.conversation.value;
+  const problem = conversation?.problem.value;
+  const trouble = talk.trouble.value;
+  return html`<div class="banners">
+    ${!surroundings.online.value && html`<${Banner} title="This computer is offline." fix="The call goes on by itself once the network is back." />`}
+    ${problem && html`<${Banner} bad title=${problem.title} fix=${problem.fix}>
+      ${talk.alive.value ? null : html`<button onClick=${() => talk.reconnect()}>Reconnect</button>`}
+    <//>`}
+    ${trouble && html`<${Banner} bad title=${trouble.title} fix=${trouble.fix}>
+      <button class="quiet" onClick=${() => (talk.trouble.value = null)}>Dismiss</button>
+    <//>`}
+    ${[talk.camera, talk.screen].map((each) => each.problem.value && html`<${Banner} key=${each.title} bad title=${each.problem.value.title} fix=${each.problem.value.fix}>
+      <button class="quiet" onClick=${() => (each.problem.value = null)}>Dismiss</button>
+    <//>`)}
+    ${talk.alive.value && talk.player.value?.asleep?.value && html`<${Banner} title="The browser keeps the sound silent." fix="Tap anywhere, or press any key.">
+      <button onClick=${() => talk.player.value.resume()}>Turn the sound on</button>
+    <//>`}
+    ${conversation?.goAway.value && talk.alive.value && html`<${Countdown} until=${conversation.goAway.value.at} />`}
+    ${surroundings.notice.value && html`<${Banner} title=${surroundings.notice.value} fix="">
+      <button class="quiet" onClick=${() => (surroundings.notice.value = "")}>Dismiss</button>
+    <//>`}
+  </div>`;
+}
+
+export function Banner({ title, fix, bad = false, children }) {
+  return html`<div class="banner ${bad ? "problem" : "notice warn"}" role=${bad ? "alert" : undefined}>
+    <p><strong>${title}</strong> ${fix}</p>${children}
+  </div>`;
+}
+
+function Countdown({ until }) {
+  const now = useSignal(performance.now());
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = performance.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const left = Math.max(0, Math.ceil((until - now.value) / 1000));
+  return html`<div class="banner notice warn"><p><strong>The server closes this connection in <span class="number">${left} s</span>.</strong> The call goes on in a new one.</p></div>`;
+}
