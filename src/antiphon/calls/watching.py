@@ -196,6 +196,11 @@ class Watching:
         self._begun: set[asyncio.Event] = set()
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody may watch any more."""
+        return self._closed
+
     def calls(self) -> list[Running]:
         """All calls that run and whose setup was agreed, in the order in which they began."""
         return [self.describe(call) for call in self._calls.values()]

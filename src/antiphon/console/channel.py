@@ -3,10 +3,13 @@
 The conversation itself goes over the public Live endpoint; this is what a client is never told. Events of a stream:
 ``hello``, ``entry`` (again, with the same ``index``, when it changes), ``money``, ``context``, ``status``, ``end``.
 Times of entries are seconds since ``hello.clock``, by the clock of ``/console/api/clock``.
+
+With ``?follow=1`` a stream goes on after ``end``: if the session is resumed, another ``hello`` begins its next call,
+whose entries count from 0 again. After ``over`` nothing comes any more.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
@@ -28,8 +31,13 @@ from antiphon.meter.prices import Price, Unknown
 PATIENCE: Final = 3.0
 """Seconds that a page may ask for a session before it runs."""
 
+FOLLOW: Final = 600.0
+"""Seconds that a stream waits for a session to be resumed."""
+
 HEARTBEAT: Final = 15.0
 RETRY_MS: Final = 1000
+
+_HEARTBEAT: Final = b": still here\n\n"
 
 _encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
 
@@ -41,10 +49,10 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
         may = partial(_may_watch, viewer)
         # A session of somebody else's takes as long to be refused as one that is not there.
         running = await desk.watching.wait_for(request.path_params["id"], PATIENCE, may)
-        watch = desk.watching.watch(running.session_id) if running else None
-        if watch is None:
+        if running is None:
             raise HTTPException(404, "no session of this name runs, or it is not yours")
-        stream = Stream(desk, watch)
+        follow = FOLLOW if request.query_params.get("follow") == "1" else 0.0
+        stream = Stream(desk, running.session_id, may, follow)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(stream.events(), media_type="text/event-stream", headers=headers)
 
@@ -63,23 +71,48 @@ def _may_watch(viewer: Viewer, running: Running) -> bool:
 
 
 class Stream:
-    """One watcher's stream of one call."""
+    """One watcher's stream of one session.
 
-    def __init__(self, desk: Desk, watch: Watch) -> None:
+    ``may`` says whether they may watch a call; they wait ``follow`` seconds for the next one.
+    """
+
+    def __init__(self, desk: Desk, session_id: str, may: Callable[[Running], bool], follow: float = 0.0) -> None:
         self._desk = desk
-        self._watch = watch
+        self._session_id = session_id
+        self._may = may
+        self._follow = follow
         self._entries: dict[int, Entry] = {}
         self._sent: dict[str, Any] = {}
 
     async def events(self) -> AsyncIterator[bytes]:
         """The events, as they are written."""
-        with self._watch:
-            running = self._watch.running
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        while (running := await self._next_call(HEARTBEAT)) is not None:
+            if (watch := self._desk.watching.watch(running.session_id)) is not None:
+                async with aclosing(self._call(watch)) as written:
+                    async for each in written:
+                        yield each
+            if not self._follow:
+                return
+            waited = 0.0
+            while await self._next_call(HEARTBEAT) is None and waited < self._follow and not self._desk.watching.closed:
+                waited += HEARTBEAT
+                yield _HEARTBEAT
+        yield _event("over", {})
+
+    async def _next_call(self, seconds: float) -> Running | None:
+        return await self._desk.watching.wait_for(self._session_id, seconds, self._may)
+
+    async def _call(self, watch: Watch) -> AsyncGenerator[bytes]:
+        with watch:
+            self._entries.clear()
+            self._sent.clear()
+            running = watch.running
             price = await asyncio.to_thread(costs.warm, self._desk.prices, running.model)
-            yield f"retry: {RETRY_MS}\n\n".encode() + _event("hello", _hello(running))
-            async with aclosing(_with_heartbeats(self._watch)) as all_news:
+            yield _event("hello", _hello(running))
+            async with aclosing(_with_heartbeats(watch)) as all_news:
                 async for news in all_news:
-                    yield b": still here\n\n" if news is None else b"".join(self._tell(news, price))
+                    yield _HEARTBEAT if news is None else b"".join(self._tell(news, price))
 
     def _tell(self, news: News, price: Price | Unknown) -> list[bytes]:
         self._entries.update(news.entries)

@@ -1,0 +1,48 @@
+// The waterfall of one answer, as bars with their names and times, and the same as a table.
+
+import { html } from "../vendor/preact.js";
+
+const WIDTH = 320;
+const ROW = 30;
+
+/** @param {number} ms @returns {string} */
+export function milliseconds(ms) {
+  if (ms === null || ms === undefined) return "unknown";
+  const whole = Math.max(0, Math.round(ms));
+  return whole < 1000 ? `${whole} ms` : `${(whole / 1000).toFixed(2)} s`;
+}
+
+/** What an answer's waterfall says, in a sentence. @returns {string} */
+export function sentence({ waterfall, typed }) {
+  const longest = waterfall.stages.reduce((most, stage) => (stage.ms > most.ms ? stage : most));
+  const last = { heard: "the first sound was heard", received: "the first output came", sent: "the first output left the server" }[waterfall.last] ?? "the answer began";
+  return `From ${typed ? "sending the text" : "the end of speech"} until ${last}: ${milliseconds(waterfall.total)}. Longest: ${longest.title.toLowerCase()}, ${milliseconds(longest.ms)}.`;
+}
+
+/** @param {{ answer: object }} properties an answer as `answers` of waterfall.js has it */
+export function Bars({ answer }) {
+  const { stages, total } = answer.waterfall;
+  const scale = (ms) => (total > 0 ? (ms / total) * WIDTH : 0);
+  return html`<svg class="chart waterfall" viewBox="0 0 ${WIDTH} ${stages.length * ROW}" role="img" aria-label=${sentence(answer)}>
+    ${stages.map(({ title, from, ms, keys }, row) => html`<g key=${keys.join()}>
+      <text x="0" y=${row * ROW + 11}>${title}</text>
+      <text class="value" x=${WIDTH} y=${row * ROW + 11} text-anchor="end">${milliseconds(ms)}</text>
+      <rect class="track" x="0" y=${row * ROW + 16} width=${WIDTH} height="7" rx="2" />
+      <rect class="bar ${keys.at(-1)}" x=${Math.min(scale(from), WIDTH - 2)} y=${row * ROW + 16} width=${Math.max(2, scale(ms))} height="7" rx="2" />
+    </g>`)}
+  </svg>`;
+}
+
+/** @param {{ answer: object, name: string }} properties */
+export function StageTable({ answer, name }) {
+  const { stages, total } = answer.waterfall;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${name}><table>
+    <caption>${name}</caption>
+    <thead><tr><th scope="col">Stage</th><th scope="col" class="number">From</th><th scope="col" class="number">To</th><th scope="col" class="number">Took</th></tr></thead>
+    <tbody>
+      ${stages.map(({ title, from, to, ms }) => html`<tr key=${title}><th scope="row">${title}</th>
+        <td class="number">${milliseconds(from)}</td><td class="number">${milliseconds(to)}</td><td class="number">${milliseconds(ms)}</td></tr>`)}
+      <tr><th scope="row">All</th><td class="number">0 ms</td><td class="number">${milliseconds(total)}</td><td class="number">${milliseconds(total)}</td></tr>
+    </tbody>
+  </table></div>`;
+}

@@ -1,0 +1,63 @@
+// Money as pages show it. Amounts come as exact decimal strings; what is computed here is for looking at only.
+
+/** The parts of a bill in the order of the table; others follow as they come. */
+const ORDER = ["audio in", "audio out", "text in", "text out", "image in", "video in", "thoughts", "cached audio", "cached text", "cached image", "cached video", "searches"];
+
+/**
+ * Both bills part by part.
+ * @param {object} money as the channel tells it
+ * @returns {{ name: string, count: number, amount: string|null|undefined, hosted: string|null|undefined }[]}
+ *   dollars; null: has no price; undefined: not on that bill
+ */
+export function costRows(money) {
+  const rows = new Map();
+  for (const { name, count, amount } of money.by) rows.set(name, { name, count: Number(count), amount });
+  for (const { name, count, amount } of money.hosted?.by ?? []) rows.set(name, { count: Number(count), ...rows.get(name), name, hosted: amount });
+  const place = ({ name }) => (ORDER.indexOf(name) + 1 || ORDER.length + 1);
+  return [...rows.values()].sort((one, other) => place(one) - place(other));
+}
+
+/**
+ * How the bill grew: after each turn, its minutes since the session began and what it had come to, in dollars.
+ * @param {import("./channel.js").Entry[]} entries
+ * @returns {{ number: number, minutes: number, cost: number, hosted: number }[]}
+ */
+export function costCurve(entries) {
+  let [cost, hosted, before, last] = [0, 0, 0, { connection: 0, ended: 0 }];
+  const turns = entries.filter((entry) => entry?.kind === "turn" && entry.ended !== undefined);
+  turns.sort((one, other) => one.connection - other.connection || one.ended - other.ended);
+  return turns.map((turn) => {
+    // Calls of one session are drawn one after the other.
+    if (turn.connection !== last.connection) before += last.ended;
+    last = turn;
+    cost += Number(turn.cost?.known ?? 0);
+    hosted += Number(turn.hosted ?? 0);
+    return { number: turn.number, minutes: (before + turn.ended) / 60, cost, hosted };
+  });
+}
+
+/**
+ * Dollars for people: cents, and four significant digits of less than a dollar. What is there is never shown as nothing.
+ * @param {string | number | null | undefined} amount
+ * @returns {string}
+ */
+export function dollars(amount) {
+  if (amount === null || amount === undefined) return "unknown";
+  const value = Number(amount);
+  if (value === 0 || Math.abs(value) >= 1) return `$${value.toFixed(2)}`;
+  const places = Math.max(2, 3 - Math.floor(Math.log10(Math.abs(value))));
+  const [whole, fraction] = value.toFixed(Math.min(places, 12)).split(".");
+  return `$${whole}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`;
+}
+
+/**
+ * The bill in a sentence.
+ * @param {object | null} money
+ * @returns {string}
+ */
+export function bill(money) {
+  if (!money) return "Costs are not told yet.";
+  const here = money.free ? "This call costs nothing: it runs on this server's own hardware" : `This call has cost ${dollars(money.amount)}${money.unknown.length ? " and what has no known price" : ""} until now`;
+  const there = money.hosted?.amount == null ? "" : `; the hosted ${money.hosted.model} would have charged ${dollars(money.hosted.amount)} for the same`;
+  return `${here}${there}.`;
+}
