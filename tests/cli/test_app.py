@@ -17,8 +17,8 @@ from antiphon.providers.live import LiveError
 from antiphon.server.config import Config, ConfigError, SearchConfig
 
 OPTIONS = {
-    "serve": "host port tls-port tls-name key data-dir script search-folder search-url config recognisers max-sessions"
-    " discovery self-check verbose json",
+    "serve": "host port tls-port tls-name key admin-key data-dir script search-folder search-url config recognisers"
+    " max-sessions discovery self-check verbose json",
     "config": "",
     "env": "data-dir json",
     "talk": "text wav out url key model voice system data-dir json",

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from antiphon.calls.station import EngineStatus
 from antiphon.cli import app as commands
 from antiphon.cli import routing
+from antiphon.server import explanation
 from antiphon.server.config import Config, ConfigError, load_config
 
 ENGINES = """
@@ -96,7 +97,7 @@ class TestExplain:
         assert told["settings"]["engines"]["google"]["key"] == "…"
 
     def test_it_says_what_a_route_does(self, file: Path) -> None:
-        lines = list(routing.explain(load_config(file, {})))
+        lines = list(explanation.explain(load_config(file, {})))
         assert lines[lines.index("# *:") :] == [
             "# *:",
             "#   1. google (gemini-live): priority 0, 2 of 3 calls",

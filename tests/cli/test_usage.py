@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from antiphon.cli import app as commands
-from antiphon.cli.usage import By, UsageError, as_csv, as_json, moment, summarise
 from antiphon.live.tokens import Tokens, Usage
+from antiphon.meter.summary import By, UsageError, as_csv, as_json, moment, summarise
 from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.ledger import Entry, Ledger, Row
 

@@ -13,16 +13,18 @@ from rich.markup import escape
 
 from antiphon import __version__
 from antiphon.audio.watermark import DEFAULT_KEY
-from antiphon.cli import cost, environment, routing, serving, sessions, talking, tokens
+from antiphon.cli import audit, cost, environment, keys, routing, serving, sessions, talking, tokens
 from antiphon.cli import doctor as doctoring
 from antiphon.cli import usage as using
 from antiphon.cli import watermark as watermarking
 from antiphon.cli.models import models
 from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.weights.errors import WeightsError
+from antiphon.meter import summary
 from antiphon.meter.simulation import ScenarioError
+from antiphon.meter.summary import By
 from antiphon.providers.live import LiveError
-from antiphon.server import loop
+from antiphon.server import explanation, loop
 from antiphon.server.config import Config, ConfigError, load_config
 from antiphon.store.database import StoreError
 
@@ -42,6 +44,8 @@ configuration = typer.Typer(help="The configuration file: whether it is right, a
 app.add_typer(configuration, name="config")
 app.add_typer(models, name="models")
 app.add_typer(cost.commands, name="cost")
+app.add_typer(keys.commands, name="keys")
+app.add_typer(audit.commands, name="audit")
 errors = Console(stderr=True, emoji=False)
 
 DataDir = Annotated[
@@ -59,15 +63,17 @@ def main() -> None:
     try:
         app()
     except (
+        audit.AuditError,
         ConfigError,
         EngineUnavailable,
+        keys.KeysError,
         LiveError,
         ScenarioError,
         sessions.SessionsError,
         watermarking.SoundError,
         StoreError,
         tokens.TokenError,
-        using.UsageError,
+        summary.UsageError,
         WeightsError,
     ) as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
@@ -106,6 +112,12 @@ def serve(
         list[str] | None,
         typer.Option(
             envvar="ANTIPHON_KEY", help="An API key that clients must show; repeat it. Needed beyond loopback."
+        ),
+    ] = None,
+    admin_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="ANTIPHON_ADMIN_KEY", help="A key that opens the admin pages, and everything else; repeat it."
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -150,6 +162,7 @@ def serve(
         "tls_port": tls_port,
         "tls_names": tls_name,
         "keys": key,
+        "admin_keys": admin_key,
         "data_dir": data_dir,
         "script": script,
         "search": {"folder": search_folder, "searxng": search_url},
@@ -184,7 +197,7 @@ def _explain(
 ) -> None:
     """Print the configuration in effect without its secrets, and which engines answer which models in which order."""
     config = load_config(file, {})
-    typer.echo(routing.as_json(config) if as_json else "\n".join(routing.explain(config)))
+    typer.echo(explanation.as_json(config) if as_json else "\n".join(explanation.explain(config)))
 
 
 @app.command()
@@ -273,7 +286,7 @@ def _sessions(
 
 @app.command()
 def usage(
-    by: Annotated[using.By, typer.Option(help="What to sum up by.")] = using.By.DAY,
+    by: Annotated[By, typer.Option(help="What to sum up by.")] = By.DAY,
     since: Annotated[str | None, typer.Option(help="From then on: 2026-11-24, 2026-11-24T12:00, 7d or 24h.")] = None,
     until: Annotated[str | None, typer.Option(help="Up to then, a day included.")] = None,
     data_dir: DataDir = None,
@@ -289,13 +302,13 @@ def usage(
     * `antiphon usage --by billed --csv` shows who is paid for what
     """
     now = datetime.now(UTC)
-    begin = using.moment(since, now) if since else 0.0
-    end = using.moment(until, now, end=True) if until else None
+    begin = summary.moment(since, now) if since else 0.0
+    end = summary.moment(until, now, end=True) if until else None
     report = asyncio.run(using.report(data_dir or Config().data_dir, by, begin, end))
     if as_csv:
-        typer.echo(using.as_csv(report), nl=False)
+        typer.echo(summary.as_csv(report), nl=False)
     elif as_json:
-        typer.echo(using.as_json(report))
+        typer.echo(summary.as_json(report))
     else:
         using.render(report, Console())
 
