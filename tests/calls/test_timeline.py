@@ -19,7 +19,7 @@ from antiphon.live.inputs import Begin, ClientLeft, EngineLost, EngineOpened, Re
 from antiphon.live.policy import Policy
 from antiphon.live.record import Record
 from antiphon.live.session import Session
-from antiphon.live.timeline import MAX_ENTRIES, Activity, Gap, Money, Remark, Stage, Timeline, ToolUse, Turn
+from antiphon.live.timeline import MAX_ENTRIES, MAX_TEXT, Activity, Gap, Money, Remark, Stage, Timeline, ToolUse, Turn
 from antiphon.live.tokens import Usage
 from antiphon.store import ledger
 from antiphon.wire.gemini import client
@@ -137,10 +137,31 @@ class TestOneCall:
         assert (tool.arguments, tool.result, turn.text) == ('{"x":1}', '{"y":2}', "it is five")
         assert "what is it?" in str(timeline.entries)
 
+    def test_words_are_marked_where_they_are_in_the_speech(self) -> None:
+        watched = Watched(content=True).open().step(TEXT)
+        watched.step(events.Speech(1, SECOND), events.OutputTranscript(1, "it is ", 0.0))
+        watched.step(events.Speech(1, SECOND), events.OutputTranscript(1, "five", 1.2504))
+        (turn,) = of(watched.finish(), Turn)
+        assert turn.marks == ((0, 0.0), (6, 1.25))
+        assert [turn.text[at:] for at, _ in turn.marks] == ["it is five", "five"]
+
+    def test_as_many_words_are_marked_as_are_kept(self) -> None:
+        watched = Watched(content=True).open().step(TEXT)
+        for number in range(MAX_TEXT):
+            watched.step(events.OutputTranscript(1, "word ", number / 4))
+        (turn,) = of(watched.finish(), Turn)
+        assert (len(turn.text), turn.characters) == (MAX_TEXT, 5 * MAX_TEXT)
+        assert len(turn.marks) == MAX_TEXT / 5
+
+    def test_text_that_is_not_spoken_has_no_marks(self) -> None:
+        timeline = Watched(content=True).open().step(TEXT, events.ModelText(1, "five")).finish()
+        assert of(timeline, Turn)[0].marks == ()
+
     def test_nothing_that_was_said_is_kept_else(self) -> None:
         watched = Watched().open().step(TEXT, events.OutputTranscript(1, "secret", 0.0))
         timeline = watched.step(events.ToolCalls(1, (FunctionCall("a", "f", {"x": "secret"}),))).finish()
         assert "secret" not in str(timeline)
+        assert of(timeline, Turn)[0].marks == ()
         assert "what is it" not in str(timeline)
 
     def test_engines_gaps_and_decisions(self) -> None:

@@ -1,5 +1,6 @@
 """The channel: who may look on at a call, and that all who do are told the same."""
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
@@ -54,6 +56,16 @@ def say(socket: ClientConnection, text: str) -> None:
     socket.send(json.dumps({"realtimeInput": {"text": text}}))
     while "turnComplete" not in json.loads(socket.recv()).get("serverContent", {}):
         pass
+
+
+def hear(socket: ClientConnection, text: str) -> bytes:
+    """Type something, and take the speech that answers."""
+    socket.send(json.dumps({"realtimeInput": {"text": text}}))
+    pcm = b""
+    while not (content := json.loads(socket.recv()).get("serverContent", {})).get("generationComplete"):
+        parts = content.get("modelTurn", {}).get("parts", [])
+        pcm += b"".join(base64.b64decode(part["inlineData"]["data"]) for part in parts)
+    return pcm
 
 
 class Looker:
@@ -141,6 +153,22 @@ class TestWhatIsTold:
         assert float(hosted["amount"]) > 0
         budget = money["budget"]
         assert (budget["kind"], *(float(budget[name]) for name in ("limit", "spent", "used"))) == ("session", 0.5, 0, 0)
+
+    def test_words_are_where_the_voice_says_them(self, start: Start) -> None:
+        server = start(keys=[KEY], telemetry={"content": True})
+        audio = {"responseModalities": ["AUDIO"]}
+        speaking = call(server, generationConfig=audio, outputAudioTranscription={})
+        with speaking as (socket, session), Looker(server, session) as looker:
+            pcm = np.frombuffer(hear(socket, "what can you do?"), "<i2").astype(float)
+            turn = looker.until("entry", lambda entry: entry["kind"] == "turn" and "complete" in entry)
+        assert turn["spoken"] == pytest.approx(len(pcm) / 24_000)
+        after_commas = [seconds for at, seconds in turn["marks"] if turn["text"][:at].endswith(", ")]
+        assert len(after_commas) > 1
+        for seconds in after_commas:
+            sample = int(24_000 * seconds)
+            # The voice pauses at a comma; the word begins within a tenth of a second of its mark.
+            assert np.abs(pcm[sample - 960 : sample - 480]).mean() < 600
+            assert np.abs(pcm[sample : sample + 2400]).mean() > 150
 
     def test_who_comes_late_is_told_the_same(self, start: Start) -> None:
         server = start(keys=[KEY])
