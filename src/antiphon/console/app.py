@@ -10,6 +10,7 @@ from antiphon.calls.desk import PAGES_PATH, Desk
 from antiphon.console import (
     assets,
     channel,
+    code,
     errors,
     login,
     phone,
@@ -38,6 +39,7 @@ def pages(desk: Desk) -> ASGIApp:
         *sessions_export.routes(desk, guard, renderer),
         *trace.routes(desk, guard, renderer),
         *settings.routes(desk, guard, renderer),
+        *code.routes(desk, guard, renderer),
         assets.mount(),
     ]
     return Starlette(

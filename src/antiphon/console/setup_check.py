@@ -226,7 +226,14 @@ def _changed(wanted: client.Setup, defaults: dict[str, str]) -> Iterator[Changed
     for each in fields():
         value = get(setup, each.path)
         if value is not None and each.path != "model":
-            yield Changed(each.path, each.label, "set" if each.secret else value, defaults.get(each.path, ""))
+            yield Changed(each.path, each.label, _shown(each, value), defaults.get(each.path, ""))
+
+
+def _shown(each: Field, value: Any) -> Any:
+    """A value as it may be repeated: what is inside an object that is a setting by being there has fields of its own."""
+    if each.secret:
+        return "set"
+    return True if each.kind == "presence" else value
 
 
 def _notes(wanted: client.Setup, policy: Policy) -> Iterator[str]:
