@@ -21,7 +21,6 @@ export class Conversation {
   /** @type {"idle"|"connecting"|"open"|"reconnecting"|"closed"|"failed"} */
   state = signal("idle");
   problem = signal(null);
-  reconnects = signal(0);
   /** Seconds of the user's sound, and pictures, that could not be sent. */
   dropped = signal({ seconds: 0, frames: 0 });
   /** Whether the newest handle is of the present: the server would go on from here. */
@@ -40,6 +39,7 @@ export class Conversation {
   #attempt = 0;
   #begun = false;
   #micOpen = false;
+  #marking = false;
 
   /**
    * @param {{ endpoint: string, token: () => Promise<string>, setup: () => object, player?: object|null,
@@ -59,6 +59,7 @@ export class Conversation {
   get tools() { return this.reading.tools.calls; }
   get turns() { return this.reading.turns.turns; }
   get usage() { return this.reading.usage; }
+  get reconnects() { return this.reading.reconnects; }
   get player() { return this.reading.player; }
 
   // --- begin and end -------------------------------------------------------------------------------------------
@@ -85,17 +86,18 @@ export class Conversation {
   hangUp() {
     if (this.#socket && this.#micOpen && this.reading.automatic) this.audioStreamEnd();
     this.#forgetSocket(1000, "");
-    this.#begun = false;
-    this.#handle = "";
+    this.#forgetSession();
     this.#outbox.take();
+    this.#marking = false;
+    this.reading.stopSpeech(this.#now());
     this.reading.lost(this.#now());
     if (this.state.value !== "idle") this.state.value = "closed";
   }
 
-  /** Give up what runs in the background; for pages that go. */
-  close() {
-    this.hangUp();
-    this.reading.player.flush();
+  #forgetSession() {
+    this.#begun = this.resumable.value = false;
+    this.#handle = "";
+    this.reading.restart();
   }
 
   async #dial() {
@@ -110,7 +112,7 @@ export class Conversation {
     if (attempt !== this.#attempt) return;
     const number = (this.#sockets += 1);
     const listener = {
-      opened: () => this.#socket?.send({ setup: this.#fullSetup() }) && this.#sentSetup(),
+      opened: () => this.#sendSetup(),
       received: (message, at) => this.#received(message, at),
       ended: (code, reason) => this.#ended(code, reason),
     };
@@ -118,15 +120,16 @@ export class Conversation {
     this.#after("setup", SETUP_PATIENCE, () => this.#tooLate());
   }
 
+  #sendSetup() {
+    const message = { setup: this.#fullSetup() };
+    if (this.#socket?.send(message)) this.reading.sent(message, this.#now());
+  }
+
   #fullSetup() {
     const sessionResumption = { ...this.#setup.sessionResumption };
     delete sessionResumption.handle;
     if (this.#handle) sessionResumption.handle = this.#handle;
     return { ...this.#setup, sessionResumption };
-  }
-
-  #sentSetup() {
-    this.reading.sent({ setup: this.#setup }, this.#now());
   }
 
   #tooLate() {
@@ -159,18 +162,10 @@ export class Conversation {
   #opened(at) {
     this.#cancel("setup");
     this.#backoff.opened(at);
-    if (this.#begun && this.state.value === "reconnecting") this.#resumed(at);
     this.#begun = true;
     this.state.value = "open";
     this.problem.value = null;
     for (const { message, hints } of this.#outbox.take()) this.#send(message, hints);
-  }
-
-  #resumed(at) {
-    this.reconnects.value += 1;
-    const { seconds } = this.dropped.value;
-    const lost = seconds > 0 ? ` ${seconds.toFixed(1)} s of sound could not be sent so far.` : "";
-    this.reading.captions.add({ kind: "resumed", at, finished: true, text: `Connected again.${lost}` });
   }
 
   #ended(code, reason) {
@@ -184,9 +179,10 @@ export class Conversation {
   /** The connection is gone, or never came. */
   #lost(problem, again) {
     this.reading.lost(this.#now());
+    this.#markAgain();
     this.resumable.value = false;
     // What never began is not tried again: whoever is there to see it can press a button.
-    const wait = again && this.#begun && this.#handle ? this.#backoff.lost(this.#now()) : null;
+    const wait = again && this.#begun ? this.#backoff.lost(this.#now()) : null;
     if (wait === null) return this.#finish("failed", problem);
     this.state.value = "reconnecting";
     this.problem.value = problem;
@@ -199,11 +195,8 @@ export class Conversation {
     this.problem.value = problem;
     this.state.value = state;
     this.#outbox.take();
-    // What the server refused as it stands is not worth resuming.
-    if (problem.code === 1007 || problem.code === 1008) {
-      this.#begun = false;
-      this.#handle = "";
-    }
+    // What the server refused, or ended for good, is not worth resuming.
+    if ([1007, 1008].includes(problem.code) || /^session:/.test(problem.reason ?? "")) this.#forgetSession();
   }
 
   // --- the server will go --------------------------------------------------------------------------------------
@@ -221,13 +214,20 @@ export class Conversation {
 
   /** Nobody would miss a word now. */
   #quiet() {
-    return this.resumable.value && ["listening"].includes(this.activity.value);
+    return this.resumable.value && this.activity.value === "listening";
   }
 
   #letGo() {
     this.#forgetSocket(1000, "");
     this.reading.lost(this.#now());
+    this.#markAgain();
     this.state.value = "reconnecting";
+  }
+
+  /** Speech that the client marks goes on over the new connection, which has not seen its beginning. */
+  #markAgain() {
+    if (this.#marking) this.#outbox.add({ realtimeInput: { activityStart: {} } });
+    this.#marking = false;
   }
 
   #forgetSocket(code, reason) {
@@ -322,6 +322,8 @@ export class Conversation {
   #send(message, hints = {}) {
     if (this.state.value === "open" && this.#socket?.send(message)) {
       this.reading.sent(message, this.#now(), hints);
+      if (message.realtimeInput?.activityStart) this.#marking = true;
+      if (message.realtimeInput?.activityEnd) this.#marking = false;
       return true;
     }
     if (!["connecting", "open", "reconnecting"].includes(this.state.value)) return false;

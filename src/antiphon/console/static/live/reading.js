@@ -10,6 +10,8 @@ import { Turns } from "./turns.js";
 
 const RATE = 24_000;
 const APART = 1_000_000;
+/** Milliseconds after which nobody waits for an answer any more: a cough is heard, but not answered. */
+const PONDER = 20_000;
 let readings = 0;
 
 export class Reading {
@@ -27,10 +29,15 @@ export class Reading {
   /** @type {"idle"|"listening"|"hearing"|"thinking"|"speaking"|"tool"} */
   activity = computed(() => this.#activity());
   open = signal(false);
+  /** How often the conversation went on with another connection. */
+  reconnects = signal(0);
   clock = new InputClock();
   player;
   #now;
   #silenced = 0;
+  #setups = 0;
+  #remembered = false;
+  #ponder = null;
   #automatic = true;
   // One loudspeaker may serve many conversations, and each counts its turns from one.
   #base = (readings += 1) * APART;
@@ -68,12 +75,13 @@ export class Reading {
   sent(message, at, hints = {}) {
     if (message.setup) this.#setUp(message.setup);
     if (message.realtimeInput) this.#input(message.realtimeInput, at, hints);
-    if (message.clientContent) this.#content(message.clientContent, at);
+    if (message.clientContent) this.#clientContent(message.clientContent, at);
     for (const each of message.toolResponse?.functionResponses ?? []) this.tools.answered(each, at);
   }
 
   #setUp(setup) {
     this.#automatic = !setup.realtimeInputConfig?.automaticActivityDetection?.disabled;
+    this.#remembered = Boolean(setup.sessionResumption?.handle);
     this.clock.restart();
     this.tools.declare(setup);
   }
@@ -86,7 +94,7 @@ export class Reading {
     if (typeof input.text === "string") this.#typed(input.text, at, true);
   }
 
-  #content({ turns = [], turnComplete = false }, at) {
+  #clientContent({ turns = [], turnComplete = false }, at) {
     for (const { role, parts = [] } of turns) {
       const text = parts.map((part) => part.text ?? "").join("");
       if (role === "model") this.captions.add({ who: "model", text, at, finished: true });
@@ -95,7 +103,7 @@ export class Reading {
     if (!turnComplete) return;
     if (!turns.length) this.turns.begin(at);
     this.turns.request(at);
-    this.thinking.value = true;
+    this.#think(true);
   }
 
   #typed(text, at, asks) {
@@ -104,7 +112,7 @@ export class Reading {
     if (text.trim()) this.captions.add({ who: "user", turn, text, at, finished: true });
     if (!asks) return;
     this.turns.request(at);
-    this.thinking.value = true;
+    this.#think(true);
   }
 
   #frame(at) {
@@ -118,32 +126,43 @@ export class Reading {
   #begins(at) {
     this.turns.begin(at);
     this.userActive.value = true;
-    this.thinking.value = false;
+    this.#think(false);
   }
 
   #ends(at, decided) {
     this.userActive.value = false;
     this.turns.request(at, decided);
-    this.thinking.value = true;
+    this.#think(true);
   }
 
   // --- what the server says ------------------------------------------------------------------------------------
 
   /** @param {object} message that came in @param {number} at */
   received(message, at) {
-    if (message.setupComplete) this.#setupComplete(message.setupComplete);
+    if (message.setupComplete) this.#setupComplete(message.setupComplete, at);
     if (message.goAway) this.#goAway(message.goAway, at);
     if (message.voiceActivity) this.#voice(message.voiceActivity, at);
+    if (message.voiceActivityDetectionSignal) this.#signal(message.voiceActivityDetectionSignal, at);
     if (message.toolCallCancellation) this.tools.cancelled(message.toolCallCancellation.ids ?? [], at);
-    if (message.serverContent) this.#content_(message.serverContent, message.usageMetadata, at);
+    if (message.serverContent) this.#serverContent(message.serverContent, message.usageMetadata, at);
     else if (message.usageMetadata) this.#used(message.usageMetadata);
     if (message.toolCall) this.#toolCall(message.toolCall, at);
   }
 
-  #setupComplete({ sessionId }) {
+  #setupComplete({ sessionId }, at) {
     this.open.value = true;
     this.goAway.value = null;
     if (sessionId) this.sessionId.value = sessionId;
+    this.#setups += 1;
+    if (this.#setups === 1) return;
+    this.reconnects.value += 1;
+    const text = this.#remembered ? "Connected again." : "Connected again. The server remembers nothing of before.";
+    this.captions.add({ kind: "resumed", at, finished: true, text });
+  }
+
+  /** What comes belongs to another conversation. */
+  restart() {
+    this.#setups = 0;
   }
 
   #goAway({ timeLeft }, at) {
@@ -159,7 +178,12 @@ export class Reading {
     else if (type === "ACTIVITY_END") this.#ends(when, at);
   }
 
-  #content_(content, usage, at) {
+  #signal({ vadSignalType }, at) {
+    if (vadSignalType === "VAD_SIGNAL_TYPE_SOS") this.#voice({ type: "ACTIVITY_START" }, at);
+    else if (vadSignalType === "VAD_SIGNAL_TYPE_EOS") this.#voice({ type: "ACTIVITY_END" }, at);
+  }
+
+  #serverContent(content, usage, at) {
     const { inputTranscription, interimInputTranscription, outputTranscription, groundingMetadata } = content;
     if (interimInputTranscription) this.#interim(interimInputTranscription, at);
     if (inputTranscription) this.#heardUser(inputTranscription, at);
@@ -170,7 +194,7 @@ export class Reading {
     if (content.interrupted) this.#interrupted(at);
     if (usage) this.#used(usage);
     if (content.turnComplete) this.#turnComplete(content, at);
-    else if (content.waitingForInput) this.thinking.value = false;
+    else if (content.waitingForInput) this.#think(false);
   }
 
   #interim({ text = "", languageCode }, at) {
@@ -184,8 +208,15 @@ export class Reading {
   #part(part, at) {
     const turn = this.#answer(at);
     if (part.inlineData?.mimeType?.startsWith("audio/")) this.#sound(part.inlineData, turn, at);
-    else if (part.text) this.captions.append("model", turn, part.text, at, { kind: part.thought ? "thought" : undefined });
-    else if (part.executableCode) this.captions.append("model", turn, part.executableCode.code ?? "", at);
+    else if (part.text) this.#text(part, turn, at);
+    else if (part.executableCode) this.#text({ text: part.executableCode.code ?? "" }, turn, at);
+    else if (part.codeExecutionResult) this.#text({ text: part.codeExecutionResult.output ?? "" }, turn, at);
+  }
+
+  #text({ text, thought }, turn, at) {
+    this.captions.append("model", turn, text, at, { kind: thought ? "thought" : undefined });
+    if (thought) this.#think(true);
+    else this.speaking.value = turn;
   }
 
   #sound({ data, mimeType }, turn, at) {
@@ -223,7 +254,7 @@ export class Reading {
 
   #answer(at) {
     const turn = this.turns.answer(at, this.clock.lastLoud);
-    this.thinking.value = false;
+    this.#think(false);
     this.captions.finish(turn, "user");
     return turn;
   }
@@ -233,7 +264,7 @@ export class Reading {
     const turn = this.#cut(at, ending);
     if (turn) this.turns.set(turn, { interrupted: at });
     if (ending && ending !== turn) this.turns.set(ending, { interrupted: at });
-    this.thinking.value = false;
+    this.#think(false);
     if (!turn) return;
     const dropped = this.turns.get(turn)?.droppedSeconds ?? 0;
     const text = dropped > 0 ? `Interrupted: ${dropped.toFixed(1)} s were not heard.` : "Interrupted.";
@@ -242,26 +273,26 @@ export class Reading {
 
   /** Silence at once, and cut every line that was not heard to its end. @returns {number} the turn; 0: none */
   #cut(at, answering) {
-    const { turn: key = 0, droppedSeconds = 0 } = this.player.flush() ?? {};
+    const { turn: key = 0, heardSeconds = 0, droppedSeconds = 0 } = this.player.flush() ?? {};
     const playing = key > this.#base ? key - this.#base : 0;
     const turn = this.speaking.value || answering || (droppedSeconds > 0 ? playing : 0);
     this.speaking.value = 0;
     if (!turn) return 0;
     const known = this.turns.get(turn);
     if (known) this.turns.set(turn, { droppedSeconds: known.droppedSeconds + droppedSeconds, silent: known.silent ?? at });
-    for (const each of [playing, turn, answering]) if (each) this.captions.cut(each, this.heardSeconds(each));
+    for (const each of new Set([playing, turn, answering])) {
+      if (each) this.captions.cut(each, each === playing ? heardSeconds : this.heardSeconds(each));
+    }
     return turn;
   }
 
   #turnComplete({ interactionStatus = "", turnCompleteReason = "" }, at) {
     const turn = this.turns.ending();
-    this.thinking.value = false;
+    this.#think(interactionStatus === "IN_PROGRESS");
     this.captions.finish(turn);
-    if (interactionStatus === "IN_PROGRESS") {
-      this.turns.set(turn, { status: interactionStatus });
-      this.thinking.value = true;
-      return;
-    }
+    if (interactionStatus === "IN_PROGRESS") return this.turns.set(turn, { status: interactionStatus });
+    // What is only written is not heard to its end: it is over when the turn is.
+    if (this.speaking.value === turn && !this.captions.seconds(turn)) this.speaking.value = 0;
     if (turn) this.turns.complete(turn, { complete: at, status: interactionStatus, reason: turnCompleteReason });
     if (this.#silenced === turn) this.#silenced = 0;
     // Functions that are not waited for outlive the turn that called them.
@@ -289,8 +320,9 @@ export class Reading {
     for (const turn of this.turns.turns.value) if (turn.complete === null) this.captions.finish(turn.number);
     this.turns.lose(at);
     this.tools.expire(at);
-    this.open.value = false;
-    this.userActive.value = this.thinking.value = false;
+    this.open.value = this.userActive.value = false;
+    this.goAway.value = null;
+    this.#think(false);
     this.#silenced = 0;
   }
 
@@ -306,6 +338,12 @@ export class Reading {
   #drained(turn, at) {
     if (this.speaking.value === turn) this.speaking.value = 0;
     this.turns.set(turn, { silent: at });
+  }
+
+  #think(thinking) {
+    clearTimeout(this.#ponder);
+    this.thinking.value = thinking;
+    if (thinking) this.#ponder = setTimeout(() => (this.thinking.value = false), PONDER);
   }
 
   #activity() {

@@ -12,7 +12,6 @@ export class Replay {
   /** @type {"idle"|"open"|"paused"|"closed"} */
   state = signal("idle");
   problem = signal(null);
-  reconnects = signal(0);
   /** Milliseconds of the saved conversation that were replayed. */
   position = signal(0);
   /** Of it all, milliseconds. */
@@ -49,6 +48,7 @@ export class Replay {
   get tools() { return this.reading.tools.calls; }
   get turns() { return this.reading.turns.turns; }
   get usage() { return this.reading.usage; }
+  get reconnects() { return this.reading.reconnects; }
   get player() { return this.reading.player; }
 
   heardOf(line) {
@@ -114,19 +114,12 @@ export class Replay {
       return;
     }
     if (frame.direction === "out") this.reading.sent(message, frame.at);
-    else this.#received(message, frame.at);
+    else this.reading.received(message, frame.at);
   }
 
   #change(frame) {
     if (this.#socket !== null) this.reading.lost(frame.at);
     this.#socket = frame.socket;
-  }
-
-  #received(message, at) {
-    this.reading.received(message, at);
-    if (!message.setupComplete || this.#socket === 1) return;
-    this.reconnects.value += 1;
-    this.reading.captions.add({ kind: "resumed", at, finished: true, text: "Connected again." });
   }
 
   #closed({ at, close }) {
