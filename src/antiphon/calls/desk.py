@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 from starlette.types import ASGIApp, Scope
 
-from antiphon.calls.caller import Caller
+from antiphon.calls.caller import Caller, Permission
 from antiphon.calls.clock import Clock
 from antiphon.calls.memory import Memory
 from antiphon.calls.recording import RecordingConfig
@@ -28,6 +28,11 @@ class Doorkeeper(Protocol):
     @property
     def open(self) -> bool:
         """Whether everybody may come in without a key."""
+        ...
+
+    @property
+    def configured(self) -> Mapping[str, frozenset[Permission]]:
+        """The owners whose keys are in the configuration, and what those are for."""
         ...
 
     async def admit(self, scope: Scope) -> Caller:
@@ -72,6 +77,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     """The parts of one running server. ``now`` is the time of day, in seconds of the Unix epoch.
 
     ``prospect`` says what a call of a model would begin with, and raises Refusal where there could be none.
+    ``explain`` tells the configuration in effect, line by line and without secrets.
     """
 
     installation: Installation
@@ -88,6 +94,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     now: Callable[[], float]
     engines: Callable[[], Sequence[EngineStatus]]
     routes: Callable[[], Mapping[str, Route]]
+    explain: Callable[[], Sequence[str]]
+    max_sessions: int
     prospect: Callable[[str], Prospect]
 
 

@@ -211,6 +211,7 @@ class Placed:
         if not self._failed:
             self._failed = True
             self._lease.failed(self._plan.now)
+            self._station.note(reason)
             self._plan.note(self.name, reason, retry=retry)
 
     def release(self) -> None:

@@ -38,12 +38,17 @@ class Wanted(Struct, frozen=True):
 
 
 class EngineStatus(Struct, frozen=True):
-    """How an engine does. ``detail`` says why it gets no calls; ``replaced`` ones finish those they have."""
+    """How an engine does. ``detail`` says why it gets no calls; ``replaced`` ones finish those they have.
+
+    ``error`` is why it failed the last time, ``failed`` how many seconds ago that was; None for never.
+    """
 
     name: str
     state: Literal["ready", "down", "resting", "replaced"]
     calls: int
     detail: str = ""
+    error: str = ""
+    failed: float | None = None
 
 
 class Station:
@@ -56,6 +61,7 @@ class Station:
         self._clock = clock
         self._engine: Engine | None = None
         self._retired = False
+        self._failure: tuple[float, str] | None = None
         self._timer: Timer | None = None
         self._pause = FIRST_PAUSE
         self._starting: asyncio.Task[None] | None = None
@@ -114,7 +120,13 @@ class Station:
         if self._retired:
             return EngineStatus(self.name, "replaced", self.health.calls)
         state: Literal["ready", "down", "resting"] = "down" if self.health.down else "resting" if objection else "ready"
-        return EngineStatus(self.name, state, self.health.calls, self.health.down or objection)
+        at, error = self._failure or (None, "")
+        failed = None if at is None else self._clock.now() - at
+        return EngineStatus(self.name, state, self.health.calls, self.health.down or objection, error, failed)
+
+    def note(self, error: str) -> None:
+        """It failed, for a reason that the owner of the server wants to know."""
+        self._failure = self._clock.now(), error
 
     async def _start(self) -> None:
         engine = self.wanted.make()
@@ -135,6 +147,7 @@ class Station:
         if str(error) != self.health.down:
             log.warning("engine %s does not run, and is tried again: %s", self.name, error)
         self.health.down = str(error)
+        self.note(str(error))
         self._timer = self._clock.call_at(self._clock.now() + self._pause, self._start_again)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 

@@ -125,27 +125,49 @@ def moment(text: str, now: datetime, *, end: bool = False) -> float:
     return (time + timedelta(days=1 if whole_day else 0)).timestamp()
 
 
-def summarise(rows: Iterable[Row], by: By) -> Report:
-    """``rows`` summed up: days in order, all else by cost."""
-    lines: dict[str, Line] = {}
-    total = Line("total")
-    for row in rows:
+class Pile:
+    """Rows, summed up as they come."""
+
+    def __init__(self, by: By) -> None:
+        self._by = by
+        self._lines: dict[str, Line] = {}
+
+    def add(self, row: Row) -> None:
+        """One row more."""
         usage = row.entry.told
-        if by is By.BILLED:
+        if self._by is By.BILLED:
             if not row.entry.generation:
                 # Nobody is billed for a call that waits, as far as anybody told.
-                continue
+                return
             usage = row.entry.usage if row.entry.provider else row.entry.told
-        name = _NAMES[by](row.entry)
-        if name not in lines:
-            lines[name] = Line(name)
-        lines[name].add(row, usage)
-    for line in lines.values():
-        total += line
-    if by is By.DAY:
-        return Report(by, sorted(lines.values(), key=lambda line: line.name), total)
-    dearest = sorted(lines.values(), key=lambda line: (-line.picodollars, -line.open_seconds, line.name))
-    return Report(by, dearest, total)
+        name = name_of(row.entry, self._by)
+        line = self._lines.get(name)
+        if line is None:
+            line = self._lines[name] = Line(name)
+        line.add(row, usage)
+
+    def report(self) -> Report:
+        """The sums: days in order, all else by cost."""
+        total, lines = Line("total"), list(self._lines.values())
+        for line in lines:
+            total += line
+        if self._by is By.DAY:
+            return Report(self._by, sorted(lines, key=lambda line: line.name), total)
+        dearest = sorted(lines, key=lambda line: (-line.picodollars, -line.open_seconds, line.name))
+        return Report(self._by, dearest, total)
+
+
+def summarise(rows: Iterable[Row], by: By) -> Report:
+    """``rows`` summed up: days in order, all else by cost."""
+    pile = Pile(by)
+    for row in rows:
+        pile.add(row)
+    return pile.report()
+
+
+def name_of(entry: Entry, by: By) -> str:
+    """The name under which a row is summed up."""
+    return _NAMES[by](entry)
 
 
 def as_json(report: Report) -> str:

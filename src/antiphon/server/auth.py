@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import TypeVar, cast
 from urllib.parse import parse_qs
 
@@ -121,6 +121,12 @@ class Gate:
     def open(self) -> bool:
         """Whether everybody may come in without a key, which is only ever so on a loopback address."""
         return self._keys.open
+
+    @property
+    def configured(self) -> Mapping[str, frozenset[Permission]]:
+        """The owners whose keys are in the configuration, and what those are for."""
+        owners = () if self._keys.open else sorted(self._keys.owners)
+        return {owner: self._keys.permissions(owner) for owner in owners}
 
     async def admit_key(self, key: str) -> Caller:
         """Who shows ``key``.

@@ -31,6 +31,7 @@ from antiphon.server.app import App
 from antiphon.server.auth import Gate
 from antiphon.server.config import RELOADED, Config, ConfigError
 from antiphon.server.engines import Engines
+from antiphon.server.explanation import explain
 from antiphon.server.socket import SocketProtocol
 from antiphon.server.tls import TlsError, TlsFiles, ensure_tls
 from antiphon.store.database import StoreError
@@ -233,6 +234,8 @@ class Server:
             now=self._now,
             engines=lambda: self.engines,
             routes=lambda: self.config.routes,
+            explain=lambda: tuple(explain(self.config)),
+            max_sessions=config.max_sessions,
             prospect=self._engines.routes.prospect,
         )
 

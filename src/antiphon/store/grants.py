@@ -107,6 +107,39 @@ class Grants:
         )
         return await self._database.run(lambda connection: connection.execute(taken).rowcount == 1)
 
+    async def living(self) -> list[tuple[str, StoredGrant]]:
+        """Every token that has not expired, with its id; those that end last first.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        wanted = select(grants).where(grants.c.expires > self.now()).order_by(grants.c.expires.desc(), grants.c.id)
+        rows = await self._database.read(lambda connection: connection.execute(wanted).all())
+        return [(row.id, _grant(row)) for row in rows]
+
+    async def revoke(self, grant_id: str) -> StoredGrant | None:
+        """Make a token worthless; what it was, None where there is none.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        def work(connection: Connection) -> StoredGrant | None:
+            row = connection.execute(select(grants).where(grants.c.id == grant_id)).one_or_none()
+            connection.execute(delete(grants).where(grants.c.id == grant_id))
+            return _grant(row) if row else None
+
+        return await self._database.run(work)
+
+    async def revoke_all(self, owner: str) -> int:
+        """Make every token of an owner worthless; how many there were.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        mine = delete(grants).where(grants.c.owner == owner)
+        return await self._database.run(lambda connection: connection.execute(mine).rowcount)
+
     async def expire(self) -> int:
         """Delete whatever expired more than :data:`GRACE` ago; how many there were.
 
