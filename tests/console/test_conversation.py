@@ -1,9 +1,12 @@
 """A conversation in a browser, with a real server: what it shows of what is said, called, cut, lost and refused."""
 
+import json
 from pathlib import Path
 
 import pytest
 from tests.console.modules import load, open_blank, until
+
+from antiphon.testing import SPOKEN
 
 HARNESS = (Path(__file__).parent / "conversing.js").read_text()
 SCRIPT = """
@@ -75,8 +78,6 @@ class TestTurns:
         assert page.evaluate("c.activity.value") in ("listening", "speaking")
 
     def test_spoken_words_and_their_answer(self, page):
-        from antiphon.testing import SPOKEN
-
         chunks = [list(memoryview(chunk).cast("h")) for chunk in SPOKEN["what_is_two_plus_three"].chunks(0.02, 1.0)]
         begin(page, player=True)
         page.evaluate(
@@ -236,10 +237,22 @@ class TestLoss:
         assert "I see." in said(wait(page, "s.lines.some((line) => line.text === 'I see.')"), "model")
 
     def test_it_says_when_nothing_is_remembered(self, page):
-        begin(page)
-        page.evaluate("c.sendText('break')")
-        seen = wait(page, "s.reconnects && s.state === 'open'")
-        assert said(seen, "note") == ["Connected again. The server remembers nothing of before."]
+        setup = {"direction": "out", "message": {"setup": {"model": "m", "sessionResumption": {}}}}
+        complete = {"direction": "in", "message": {"setupComplete": {}}}
+        frames = [{"at": at, "socket": socket, **frame} for at, socket, frame in self.twice(setup, complete)]
+        text = page.evaluate(
+            """async text => {
+              const replay = new replaying.Replay(wire.WireLog.fromJSONL(text), { speed: Infinity });
+              await replay.play();
+              return replay.lines.value.map((line) => line.text);
+            }""",
+            "\n".join(map(json.dumps, frames)),
+        )
+        assert text == ["Connected again. The server remembers nothing of before."]
+
+    def twice(self, *frames):
+        """The frames on a first connection, and on a second."""
+        return [(number, socket, frame) for socket in (1, 2) for number, frame in enumerate(frames, 10 * socket)]
 
     def test_it_leaves_before_the_server_goes(self, start, new_page):
         server = start(script=SCRIPT, session={"session_caps": True, "connection_cap": 4.0, "go_away_lead": 3.5})

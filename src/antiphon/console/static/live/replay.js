@@ -12,6 +12,8 @@ export class Replay {
   /** @type {"idle"|"open"|"paused"|"closed"} */
   state = signal("idle");
   problem = signal(null);
+  resumable = signal(false);
+  dropped = signal({ seconds: 0, frames: 0 });
   /** Milliseconds of the saved conversation that were replayed. */
   position = signal(0);
   /** Of it all, milliseconds. */
@@ -53,6 +55,15 @@ export class Replay {
 
   heardOf(line) {
     return this.reading.heardOf(line);
+  }
+
+  /** Nobody waits for it any more. */
+  answer() {
+    return false;
+  }
+
+  hangUp() {
+    this.close();
   }
 
   stopSpeech() {
