@@ -16,12 +16,14 @@ import pytest
 from msgspec import structs
 from websockets.sync.client import connect
 
-from antiphon.console.snippets import TARGETS, Address, snippet
+from antiphon.console import fields
+from antiphon.console.snippets import TARGETS, Address, literals, shapes, snippet
 from antiphon.live.inputs import Begin
 from antiphon.live.session import Session
 from antiphon.testing.server import RunningServer, Servers
 from antiphon.wire.gemini import client
 from antiphon.wire.gemini.decode import convert
+from antiphon.wire.gemini.spelling import camel
 
 MODEL = "models/gemini-3.8-live"
 PATIENCE = 90
@@ -115,7 +117,16 @@ def comparable(setup: client.Setup) -> Any:
     tools = [tool for tool in others if tool != client.Tool()]
     instruction = setup.system_instruction and structs.replace(setup.system_instruction, role="")
     bundled = [*tools, client.Tool(function_declarations=functions)] if functions else tools
-    return msgspec.to_builtins(structs.replace(setup, tools=bundled, system_instruction=instruction))
+    return spelled(msgspec.to_builtins(structs.replace(setup, tools=bundled, system_instruction=instruction)))
+
+
+def spelled(value: Any) -> Any:
+    """JSON in one spelling: SDKs write members of members, and times, in their own."""
+    if isinstance(value, list):
+        return [spelled(each) for each in value]
+    if isinstance(value, dict):
+        return {camel(name): spelled(each) for name, each in value.items()}
+    return value.replace("+00:00", "Z") if isinstance(value, str) else value
 
 
 def seeded(setup: dict[str, Any], number: int) -> dict[str, Any]:
@@ -261,6 +272,95 @@ class TestEveryProgram:
         for path in got["leftOut"]:
             assert any(path in note for note in got["notes"])
             assert path in got["code"]
+
+
+@pytest.mark.needs_node
+@pytest.mark.slow
+class TestEveryField:
+    """Each setting alone, through the SDKs: what is not named as left out arrives."""
+
+    PYTHON = """
+import asyncio, base64, os
+from google import genai
+
+client = genai.Client()
+CONFIGS = [
+%s
+]
+
+async def one(config):
+    try:
+        async with client.aio.live.connect(model="gemini-3.8-live", config=config):
+            pass
+    except Exception as error:
+        print(config, repr(error))
+
+async def main():
+    for config in CONFIGS:
+        await one(config)
+
+asyncio.run(main())
+"""
+    JAVASCRIPT = """
+import { GoogleGenAI } from "@google/genai";
+const ai = new GoogleGenAI({ apiKey: process.env.GOOGLE_API_KEY });
+const configs = [
+%s
+];
+for (const config of configs) {
+  try {
+    await new Promise((resolve, reject) => {
+      const callbacks = { onmessage: resolve, onclose: (event) => reject(new Error(event.reason)) };
+      ai.live.connect({ model: "gemini-3.8-live", config, callbacks }).then((session) => session.close(), reject);
+    });
+  } catch (error) {
+    console.log(JSON.stringify(config), String(error));
+  }
+}
+process.exit(0);
+"""
+
+    @pytest.mark.parametrize(
+        ("target", "program", "shape", "dialect"),
+        [
+            ("python", PYTHON, shapes.python_config, literals.PYTHON),
+            ("javascript", JAVASCRIPT, shapes.javascript_config, literals.JAVASCRIPT),
+        ],
+    )
+    def test_arrives(
+        self,
+        started: RunningServer,
+        begun: dict[int, client.Setup],
+        node_folder: Path,
+        target: str,
+        program: str,
+        shape: Any,
+        dialect: Any,
+    ) -> None:
+        first = 2000 if target == "python" else 4000
+        setups = [seeded(each, first + number) for number, each in enumerate(probes())]
+        said = [shapes.without(msgspec.to_builtins(decoded(each)), TARGETS[target].unsaid)[0] for each in setups]
+        lines = ",\n".join(literals.literal(shape(each), dialect) for each in said)
+        folder = node_folder / f"every-{os.getpid()}"
+        told = {"code": program % lines, "file": "talk.py" if target == "python" else "talk.mjs", "shell": ""}
+        told["shell"] = ask(started, {"model": MODEL}, target).json()["shell"]
+        try:
+            output = run(started, told, folder, "node" if target == "javascript" else sys.executable)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        assert output == ""
+        lost = [
+            each
+            for number, each in enumerate(said)
+            if first + number not in begun or comparable(begun[first + number]) != comparable(decoded(each))
+        ]
+        assert lost == []
+
+
+def probes() -> list[dict[str, Any]]:
+    """One setup for each setting, but for handles: there is no session to go on with."""
+    known = [each for each in fields.fields() if each.path not in ("model", "sessionResumption.handle")]
+    return [fields.put({"model": MODEL}, each.path, value) for each in known for value in each.probes[:1]]
 
 
 class TestCurl:

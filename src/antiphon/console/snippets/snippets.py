@@ -24,7 +24,13 @@ _QUESTIONS: Final = {
 _QUESTION: Final = "What is two plus three?"
 
 _SDKS: Final = ("Python", "JavaScript")
-_ONLY_VERTEX: Final = ("explicitVadSignal", "sessionResumption.transparent")
+_ONLY_VERTEX: Final = (
+    "explicitVadSignal",
+    "sessionResumption.transparent",
+    "safetySettings[].method",
+    "tools[].googleSearch.excludeDomains",
+    "tools[].googleSearch.blockingConfidence",
+)
 _ONE_VOICE: Final = "generationConfig.speechConfig.multiSpeakerVoiceConfig"
 
 _LOCAL: Final = ("http://localhost:", "http://127.0.0.1:", "http://[::1]:")
@@ -81,7 +87,7 @@ TARGETS: Final = {
         "python.jinja",
         "pip install google-genai",
         _as(PYTHON, shapes.python_config),
-        (*_ONLY_VERTEX, _ONE_VOICE, "safetySettings[].method", "toolConfig"),
+        (*_ONLY_VERTEX, _ONE_VOICE, "toolConfig"),
         needs_tls=True,
     ),
     "javascript": Target(
@@ -91,7 +97,7 @@ TARGETS: Final = {
         "javascript.jinja",
         "npm install @google/genai",
         _as(JAVASCRIPT, shapes.javascript_config),
-        (*_ONLY_VERTEX, _ONE_VOICE, "safetySettings[].method", "toolConfig", "historyConfig"),
+        (*_ONLY_VERTEX, _ONE_VOICE, "toolConfig", "historyConfig"),
     ),
     "websocket": Target("WebSocket", "python", "talk_raw.py", "websocket.jinja", "pip install websockets", _as(PYTHON)),
     "curl": Target("curl", "sh", "token.sh", "curl.jinja", "", _as(JSON)),
