@@ -12,11 +12,10 @@ export function Controls({ talk, keys, options, help }) {
   return html`<div class="controls" role="group" aria-label="Call" onClick=${letGo}>
     ${talk.holding.value && microphone && html`<${Hold} talk=${talk} keyName=${key("talk")} />`}
     <${Control} icon=${microphone && !talk.muted.value ? "microphone" : "muted"} onClick=${() => talk.toggleMute()}
-      pressed=${microphone && talk.muted.value} title=${microphone ? "Mute" : "Microphone on"} keyName=${key("mute")} />
+      pressed=${microphone && talk.muted.value} title=${microphone ? "Mute" : "Mic on"} keyName=${key("mute")} />
     <${Control} icon="hold" onClick=${() => talk.setPush(!talk.push.value)} pressed=${talk.push.value} title="Push to talk" />
     <${Control} icon="camera" onClick=${() => toggle(talk.camera, { deviceId: talk.devices.camera.value || undefined })} pressed=${talk.camera.on.value} title="Camera" />
-    <${Control} icon="screen" onClick=${() => toggle(talk.screen)} pressed=${talk.screen.on.value} title="Screen"
-      reason=${screenSupport.available ? "" : screenSupport.reason} />
+    ${screenSupport.available && html`<${Control} icon="screen" onClick=${() => toggle(talk.screen)} pressed=${talk.screen.on.value} title="Screen" />`}
     <${Control} icon=${talk.silent.value ? "silent" : "sound"} onClick=${() => talk.toggleSilent()} pressed=${talk.silent.value} title="Sound off" keyName=${key("sound")} />
     <${Control} icon="options" onClick=${() => (options.value = true)} title="Options" />
     <${Control} icon="keyboard" extra onClick=${() => (help.value = true)} title="Keys" keyName=${key("help")} />
@@ -34,11 +33,10 @@ function toggle(vision, options) {
   else vision.start(options);
 }
 
-function Control({ icon, title, pressed, onClick, keyName = "", reason = "", extra = false }) {
+function Control({ icon, title, pressed, onClick, keyName = "", extra = false }) {
   const state = pressed === undefined ? undefined : pressed ? "true" : "false";
-  const told = [title, keyName && `(${keyName})`, reason].filter(Boolean).join(" ");
-  return html`<button class="control ${extra ? "extra" : ""}" onClick=${onClick} aria-pressed=${state} disabled=${Boolean(reason)} title=${told}
-    aria-keyshortcuts=${keyName || undefined}><${Icon} name=${icon} /><span>${title}</span>${reason && html`<span class="visually-hidden">: ${reason}</span>`}</button>`;
+  return html`<button class="control ${extra ? "extra" : ""}" onClick=${onClick} aria-pressed=${state} title=${keyName ? `${title} (${keyName})` : title}
+    aria-keyshortcuts=${keyName || undefined}><${Icon} name=${icon} /><span>${title}</span></button>`;
 }
 
 /** Talks while it is held; Enter, or a click of an assistive tool, holds it until the next one. */
@@ -90,8 +88,11 @@ function Tile({ vision, talk }) {
     <${Picture} stream=${source.stream} label=${`${vision.title}: what the model is shown`} />
     <div class="tile-text">
       <p><strong>${vision.title}</strong> <span class="number">${whole(vision.sent.value)}</span> frames · about <span class="number">${whole(vision.tokens.value)}</span> tokens</p>
-      <p class="hint">${talk.frameTokens()} tokens a frame${vision.fps.value > 1 && "; the server keeps one frame a second"}. What was seen stays in the context and is read again each turn.</p>
       <div class="row">
+        <label class="check"><input type="checkbox" checked=${vision.onlySpeaking.value} onChange=${(event) => (vision.onlySpeaking.value = event.target.checked)} /> Only while I speak</label>
+        ${source.flip && html`<button class="small" onClick=${turn}><${Icon} name="flip" /> Front or back</button>`}
+      </div>
+      <details><summary>Rate and size</summary><div class="row">
         <label for="${id}-rate">Frames</label>
         <select id="${id}-rate" value=${String(vision.fps.value)} onChange=${(event) => vision.set({ fps: Number(event.target.value) })}>
           ${RATES.map(([rate, words]) => html`<option value=${String(rate)}>${words}</option>`)}
@@ -100,9 +101,8 @@ function Tile({ vision, talk }) {
         <select id="${id}-side" value=${String(vision.maxSide.value)} onChange=${(event) => vision.set({ maxSide: Number(event.target.value) })}>
           ${SIDES.map((side) => html`<option value=${String(side)}>up to ${side} px</option>`)}
         </select>
-        <label class="check"><input type="checkbox" checked=${vision.onlySpeaking.value} onChange=${(event) => (vision.onlySpeaking.value = event.target.checked)} /> Only while I speak</label>
-        ${source.flip && html`<button class="small" onClick=${turn}><${Icon} name="flip" /> Front or back</button>`}
-      </div>
+        <p class="hint">${talk.frameTokens()} tokens a frame${vision.fps.value > 1 && "; the server keeps one frame a second"}. What was seen stays in the context and is read again each turn.</p>
+      </div></details>
     </div>
   </section>`;
 }

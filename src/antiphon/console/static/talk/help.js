@@ -46,7 +46,7 @@ function KeyRow({ title, bound, bind }) {
     bind(event.key.toLowerCase());
   };
   return html`<tr><td>${title}</td><td>${bound ? html`<kbd>${label(bound)}</kbd>` : html`<span class="soft">none</span>`}</td>
-    <td class="row"><button class="small" aria-label=${`Change the key: ${title}`} aria-pressed=${waiting.value ? "true" : "false"}
+    <td><div class="row nowrap"><button class="small" aria-label=${`Change the key: ${title}`} aria-pressed=${waiting.value ? "true" : "false"}
       onClick=${() => (waiting.value = !waiting.value)} onKeyDown=${take} onKeyUp=${(event) => event.key === " " && event.preventDefault()} onBlur=${() => (waiting.value = false)}>${waiting.value ? "Press a key" : "Change"}</button>
-      ${bound && html`<button class="small quiet" aria-label=${`No key: ${title}`} onClick=${() => bind("")}>None</button>`}</td></tr>`;
+      ${bound && html`<button class="small quiet" aria-label=${`No key: ${title}`} onClick=${() => bind("")}>None</button>`}</div></td></tr>`;
 }

@@ -1,6 +1,7 @@
 import { html, useId } from "../vendor/preact.js";
 import { devices } from "../audio/devices.js";
 import { Player } from "../audio/player.js";
+import { screenSupport } from "../video/screen.js";
 import { Dialog } from "./help.js";
 import { Meter } from "./levels.js";
 import { Consent } from "./welcome.js";
@@ -23,6 +24,7 @@ export function Options({ talk, captions, open }) {
       <${Device} talk=${talk} kind="speaker" list=${devices.value.speakers} title="Speaker" reason=${Player.canChooseSpeaker ? "" : "This browser does not let a page choose the speaker."} />
       <${Volume} talk=${talk} />
       <${Device} talk=${talk} kind="camera" list=${devices.value.cameras} title="Camera" />
+      ${!screenSupport.available && html`<p class="hint">${screenSupport.reason}</p>`}
     </div></fieldset>
     <${Captions} captions=${captions} />
     <fieldset><legend>Recording</legend>${recording(talk)}</fieldset>

@@ -19,6 +19,7 @@ export function Summary({ talk, again }) {
       <${Figure} title="Turns" value=${turns.value.length} />
       <${Figure} title="Response (p50)" value=${middle === null ? "–" : milliseconds(middle)} />
       <${Figure} title="Cost" value=${money ? dollars(money.amount) : "–"} />
+      ${money?.hosted && html`<${Figure} title="If hosted" value=${dollars(money.hosted.amount)} />`}
     </dl>
     <div class="row">
       <button class="primary" onClick=${again}>Start over</button>

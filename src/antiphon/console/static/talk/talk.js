@@ -309,7 +309,7 @@ export class Talk {
     });
     effect(() => {
       const session = this.conversation.value?.sessionId.value;
-      if (session) untracked(() => this.#watch(session));
+      if (this.open.value && session) untracked(() => this.#watch(session));
     });
   }
 
@@ -323,10 +323,15 @@ export class Talk {
     else if (!sending) conversation.audioStreamEnd();
   }
 
-  /** The money comes from the server, by a channel of its own. */
+  /** Money and what the server does come by a channel of its own; it goes on when the session does. */
   async #watch(session) {
-    if (this.channel.value?.session === session) return;
+    const known = this.channel.value;
+    if (known?.session === session) {
+      known.follow();
+      return;
+    }
     const { Channel } = await import("../meters/channel.js");
+    if (this.conversation.value?.sessionId.value !== session) return;
     this.channel.value?.close();
     this.channel.value = new Channel(session);
   }

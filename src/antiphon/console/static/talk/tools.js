@@ -6,7 +6,7 @@ const STATES = {
   waiting: { title: "waits for an answer", tone: "warn" },
   answered: { title: "answered", tone: "good" },
   cancelled: { title: "cancelled by the server", tone: "" },
-  expired: { title: "expired: nobody answered in time", tone: "bad" },
+  expired: { title: "not answered in time", tone: "bad" },
   failed: { title: "answered with an error", tone: "bad" },
 };
 

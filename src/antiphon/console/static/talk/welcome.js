@@ -89,9 +89,9 @@ function Check({ name, finding, action, optional, children }) {
   const [title, act] = action ?? [];
   return html`<li class="check-row ${finding.state}">
     <span class="mark" aria-hidden="true">${MARKS[finding.state]}</span>
-    <span class="check-name">${name}${optional && html` <span class="hint">optional</span>`}<span class="visually-hidden">: ${WORDS[finding.state]}</span></span>
+    <span class="check-name">${name}<span class="visually-hidden">: ${WORDS[finding.state]}</span></span>
     <span class="check-text" aria-live="polite">
-      <span>${finding.text}</span>
+      <span>${optional && finding.state === "open" ? `${finding.text} (optional)` : finding.text}</span>
       ${finding.fix && html`<span class="fix">${finding.fix} ${finding.link && html`<a href=${finding.link}>${finding.link}</a>`}</span>`}
       ${children}
     </span>
