@@ -4,8 +4,13 @@
   const ears = [];
 
   class Ear {
-    constructor(rate) {
-      Object.assign(this, { rate, blocks: [], offset: Infinity });
+    constructor(context) {
+      Object.assign(this, { context, rate: context.sampleRate, blocks: [], offset: Infinity });
+    }
+
+    /** ms between rendering and sound, as the browser states it. */
+    get latency() {
+      return 1000 * (this.context.baseLatency + this.context.outputLatency);
     }
 
     hear({ frame, samples }) {
@@ -76,7 +81,7 @@
   function report({ from = -Infinity, to = Infinity, which = null } = {}) {
     const heard = (which === null ? ears : [ears[which]]).filter(Boolean).map((ear) => describe(ear, from, to));
     heard.sort((a, b) => b.energy - a.energy);
-    return heard[0] ?? { rms: 0, gaps: 0, first: null, last: null, peakHz: 0, seconds: 0, top: 0, step: 0, energy: 0 };
+    return heard[0] ?? { rms: 0, gaps: 0, first: null, last: null, peakHz: 0, seconds: 0, top: 0, step: 0, energy: 0, latency: 0 };
   }
 
   function describe(ear, from, to) {
@@ -98,12 +103,13 @@
       top: sound.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0),
       step: sound.reduce((most, sample, i) => Math.max(most, i ? Math.abs(sample - sound[i - 1]) : 0), 0),
       rate: ear.rate,
+      latency: ear.latency,
     };
   }
 
   /** Reads a copy of what goes to the speaker; the copy needs no module, which the page's policy would refuse. */
   async function listen(node) {
-    const ear = new Ear(node.context.sampleRate);
+    const ear = new Ear(node.context);
     ears.push(ear);
     const copy = node.context.createMediaStreamDestination();
     copy.channelCount = 1;

@@ -20,7 +20,9 @@ class Heard(TypedDict):
     """Runs of exact zeros longer than 5 ms."""
     first: float | None
     last: float | None
-    """Of the audible samples, by ``performance.now()``; None for silence."""
+    """When the first and the last audible sample were rendered, by ``performance.now()``; None for silence."""
+    latency: float
+    """Milliseconds from there to the ear, as the browser states them; a headless one knows some 40."""
     peakHz: float
     """The strongest frequency up to 8 kHz."""
     seconds: float
@@ -32,7 +34,8 @@ class Heard(TypedDict):
 def ears(page: Any, *, since: float | None = None, until: float | None = None, which: int | None = None) -> Heard:
     """What was heard between two moments of ``performance.now()``.
 
-    ``which`` counts the lines to a speaker in the order in which the page made them; without it the loudest one is told.
+    ``which`` counts the lines to a speaker in the order in which the page made them; without it the
+    loudest one is told.
     """
     wanted = {"from": since, "to": until, "which": which}
     known = {name: value for name, value in wanted.items() if value is not None}

@@ -20,7 +20,7 @@ export class Capture {
   ended = signal(false);
   /** RMS, 0..1, 25 times a second. */
   level = signal(0);
-  /** Whether the system stopped it for now: a phone call, a locked screen. The next tap wakes it. */
+  /** Whether the system silences it for now: a phone call, a locked screen, a switch at the device. */
   asleep = signal(false);
 
   #stream;
@@ -32,7 +32,7 @@ export class Capture {
   #squares = 0;
   #counted = 0;
   #closed = false;
-  #check = () => this.#followRate();
+  #check = () => this.#followDevice();
 
   /**
    * Asks for a microphone. Call it in a tap: a phone starts sound only then.
@@ -62,6 +62,7 @@ export class Capture {
     this.#stream = stream;
     [this.#track] = stream.getAudioTracks();
     this.#track.addEventListener("ended", () => this.#end());
+    this.#track.addEventListener("mute", this.#check);
     this.#track.addEventListener("unmute", this.#check);
     navigator.mediaDevices.addEventListener?.("devicechange", this.#check);
   }
@@ -96,6 +97,7 @@ export class Capture {
   async close() {
     this.#closed = true;
     this.#listeners.clear();
+    this.#track.removeEventListener("mute", this.#check);
     this.#track.removeEventListener("unmute", this.#check);
     navigator.mediaDevices.removeEventListener?.("devicechange", this.#check);
     for (const track of this.#stream.getTracks()) track.stop();
@@ -115,7 +117,7 @@ export class Capture {
     // Some browsers run only what leads somewhere; this sink is never heard.
     node.connect(context.createMediaStreamDestination());
     context.addEventListener("statechange", () => this.#clock.reset());
-    awake.asleep.subscribe((asleep) => (this.asleep.value = asleep));
+    awake.asleep.subscribe(() => this.#feel());
     this.#graph.node = node;
   }
 
@@ -129,6 +131,15 @@ export class Capture {
       graph.node.port.postMessage("stop");
     }
     if (graph.context.state !== "closed") await graph.context.close();
+  }
+
+  #followDevice() {
+    this.#feel();
+    this.#followRate();
+  }
+
+  #feel() {
+    this.asleep.value = this.#track.muted || Boolean(this.#graph?.awake.asleep.value);
   }
 
   /** A headset that changes its profile changes its rate; some browsers then give silence until a new context is made. */

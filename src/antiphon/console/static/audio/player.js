@@ -35,6 +35,7 @@ export class Player {
   #waiting = 0; // frames of this epoch that were queued and not yet reported as rendered
   #first = null; // the turn with which the line began after it was empty
   #mark = null; // { turn, time }: what is rendered, and up to when that was reported
+  #cut = null; // { turn, frames }: what a flush assumes to be rendered until the audio thread has told
   #rendered = new Map();
 
   /** Whether this browser lets a page choose the speaker. */
@@ -142,6 +143,7 @@ export class Player {
     const droppedSeconds = (this.#waiting - unreported) / RATE;
     this.#epoch += 1;
     this.#node.port.postMessage({ kind: "flush", epoch: this.#epoch });
+    this.#cut = { turn, frames: unreported };
     this.#waiting = 0;
     this.#rest();
     return { turn, heardSeconds, droppedSeconds };
@@ -153,7 +155,7 @@ export class Player {
    * @param {number} turn
    */
   heard(turn) {
-    const rendered = this.#rendered.get(turn) ?? 0;
+    const rendered = (this.#rendered.get(turn) ?? 0) + (this.#cut?.turn === turn ? this.#cut.frames : 0);
     if (this.#mark?.turn !== turn) return rendered / RATE;
     return Math.max(0, (rendered + this.#unreported()) / RATE - latency(this.#context));
   }
@@ -211,7 +213,12 @@ export class Player {
       frames += count;
       this.#remember(turn, count);
     }
-    if (message.epoch !== this.#epoch || message.kind === "flushed") return;
+    if (message.epoch !== this.#epoch) return;
+    if (message.kind === "flushed") this.#cut = null;
+    else this.#advance(message, frames);
+  }
+
+  #advance(message, frames) {
     this.#waiting -= frames;
     this.level.value = message.level;
     if (message.kind === "progress") this.#follow(message);

@@ -38,7 +38,7 @@ export class Camera extends Frames {
     try {
       await this.#swap(wanted);
     } catch (error) {
-      await this.#swap({ deviceId: { exact: deviceId } }).catch(() => (this.ended.value = true));
+      await this.#swap({ deviceId: { exact: deviceId } }).catch(() => this.fail());
       throw Object.assign(error, { source: "camera" });
     }
     return true;

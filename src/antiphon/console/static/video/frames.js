@@ -22,7 +22,7 @@ export class Frames {
 
   #video = document.createElement("video");
   #stops = new Set();
-  #onEnded = () => this.#end();
+  #onEnded = () => this.fail();
 
   /** @param {MediaStream} stream With one video track. */
   constructor(stream) {
@@ -83,6 +83,7 @@ export class Frames {
 
   /** Takes one picture now; null when there is none yet. */
   async grab(maxSide, quality) {
+    if (this.track?.readyState !== "live") return null; // The element would show the last picture for ever.
     if (this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || !this.width) {
       this.#video.play().catch(() => {});
       return null;
@@ -110,7 +111,8 @@ export class Frames {
     }
   }
 
-  #end() {
+  /** The source is gone. */
+  fail() {
     for (const stop of [...this.#stops]) stop();
     this.ended.value = true;
   }
