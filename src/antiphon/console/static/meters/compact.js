@@ -5,7 +5,7 @@ import { Bars, milliseconds } from "./bars.js";
 import { dollars } from "./cost.js";
 import { style } from "./plot.js";
 import { summary } from "./stats.js";
-import { answers } from "./waterfall.js";
+import { answers, heardIn } from "./waterfall.js";
 
 /**
  * @param {{ conversation: object | null, channel: import("./channel.js").Channel | null, name?: string }} properties
@@ -13,7 +13,7 @@ import { answers } from "./waterfall.js";
  */
 export function CompactMeters({ conversation, channel, name = "" }) {
   useEffect(() => void style("../css/meters.css"), []);
-  const told = answers(conversation?.turns.value ?? null, channel);
+  const told = answers(heardIn(conversation), channel);
   const { count, p50, p95 } = summary(told.map((answer) => answer.waterfall.total));
   const money = channel?.money.value;
   const hosted = money?.hosted?.amount;

@@ -5,7 +5,7 @@ import { Bars, StageTable, milliseconds, sentence } from "./bars.js";
 import { bill, costCurve, costRows, dollars } from "./cost.js";
 import { Plot, style } from "./plot.js";
 import { summary, trend } from "./stats.js";
-import { answers } from "./waterfall.js";
+import { answers, heardIn } from "./waterfall.js";
 
 /**
  * @param {{ conversation?: import("../live/conversation.js").Conversation | null, channel: import("./channel.js").Channel | null }} properties
@@ -13,7 +13,7 @@ import { answers } from "./waterfall.js";
  */
 export function Meters({ conversation = null, channel }) {
   useEffect(() => void style("../css/meters.css"), []);
-  const told = answers(conversation?.turns.value ?? null, channel);
+  const told = answers(heardIn(conversation), channel);
   const money = channel?.money.value ?? null;
   return html`<div class="meters">
     <${State} channel=${channel} />

@@ -107,30 +107,40 @@ export function serverTurns(entries, at) {
 
 /**
  * The waterfall of every answer that there is one of, in order.
- * @param {object[] | null} turns of the conversation; null for who only looks on
- * @param {import("./channel.js").Channel} channel
+ * @param {{ turns: object[], lines: object[] } | null} heard what the conversation shows; null for who only looks on
+ * @param {import("./channel.js").Channel | null} channel
  * @returns {{ number: number, interrupted: boolean, typed: boolean, waterfall: Waterfall }[]}
  */
-export function answers(turns, channel) {
-  const told = channel ? serverTurns(channel.entries.value.filter(Boolean), (entry, seconds) => channel.at(entry, seconds)) : [];
-  if (!turns) {
-    const offered = told.map((each) => ({ number: each.entry.number, typed: !each.spoken, interrupted: each.entry.interrupted !== undefined, waterfall: waterfall(each) }));
-    return offered.filter((each) => each.waterfall);
-  }
-  const found = match(turns, told, slack(channel));
-  const all = turns.map((turn) => answer(turn, told[found.get(turn.number)]));
+export function answers(heard, channel) {
+  const entries = channel?.entries.value ?? [];
+  const told = serverTurns(entries, (entry, seconds) => channel.at(entry, seconds));
+  const all = heard ? both(heard, told, 5 + (channel?.rtt.value ?? 0) / 2) : told.map(alone);
   return all.filter((each) => each.waterfall);
 }
 
-function slack(channel) {
-  return 5 + (channel?.rtt.value ?? 0) / 2;
+/** @param {object | null} conversation @returns {{ turns: object[], lines: object[] } | null} for {@link answers} */
+export function heardIn(conversation) {
+  return conversation ? { turns: conversation.turns.value, lines: conversation.lines.value } : null;
+}
+
+function alone(told) {
+  const { number, interrupted } = told.entry;
+  return { number, typed: !told.spoken, interrupted: interrupted !== undefined, waterfall: waterfall(told) };
+}
+
+function both({ turns, lines }, told, slack) {
+  const written = new Map();
+  for (const { who, kind, turn, at } of lines) if (who === "model" && !kind && !written.has(turn)) written.set(turn, at);
+  const received = turns.map((turn) => ({ ...turn, firstFrame: turn.firstFrame ?? written.get(turn.number) ?? null }));
+  const found = match(received, told, slack);
+  return received.map((turn) => answer(turn, told[found.get(turn.number)]));
 }
 
 function answer(turn, told) {
-  const typed = told ? !told.spoken : turn.began === null || turn.began === undefined;
+  const typed = told ? !told.spoken : turn.decided === null || turn.decided === undefined;
   const moments = {
-    // What was typed begins where it was sent; the end of speech is where the server found it in the sound.
-    asked: typed ? turn.requested : (told?.asked ?? turn.requested),
+    // When the last sound of the speech was taken here, or the text was sent; else when the server had that sound.
+    asked: turn.requested ?? told?.asked ?? null,
     decided: typed ? null : (told?.decided ?? turn.decided ?? null),
     started: told?.started ?? null,
     sent: told?.sent ?? null,
