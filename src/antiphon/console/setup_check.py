@@ -28,6 +28,7 @@ from antiphon.wire.gemini.dialect import dialect_of
 from antiphon.wire.refusal import Refusal
 
 State = Literal["supported", "ignored", "refused"]
+_STATES: Final[tuple[State, ...]] = ("supported", "ignored", "refused")
 _COVERAGE_NAMES: Final = {coverage: name for name, coverage in COVERAGES.items()}
 
 
@@ -187,9 +188,11 @@ class Examiner:
 
     def _heed_unread(self, unread: tuple[str, ...]) -> None:
         """Members that no setup has: a strict session ends over them."""
+        if not unread:
+            return
         session = self._session()
         session.receive(Unread(unread), 0.0)
-        if unread and session.closed:
+        if session.closed:
             raise Refusal(unread[0], "is no field of this message", "remove it")
 
 
@@ -209,7 +212,7 @@ def _whole(each: Field, verdicts: list[Verdict]) -> Verdict:
     """What is to be said of a field with options: of being on, or the best that any of them gets."""
     if each.kind == "boolean":
         return verdicts[0]
-    return next((verdict for verdict in verdicts if verdict.state == "supported"), verdicts[0])
+    return min(verdicts, key=lambda verdict: _STATES.index(verdict.state))
 
 
 def _options(each: Field, verdicts: list[Verdict]) -> Iterator[Option]:
