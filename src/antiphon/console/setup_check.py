@@ -233,7 +233,7 @@ def _changed(wanted: client.Setup, defaults: dict[str, str]) -> Iterator[Changed
 
 
 def _shown(each: Field, value: Any) -> Any:
-    """A value as it may be repeated: what is inside an object that is a setting by being there has fields of its own."""
+    """A value as it may be repeated. What is in an object that is a setting by being there has fields of its own."""
     if each.secret:
         return "set"
     return True if each.kind == "presence" else value
