@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from antiphon.calls.desk import PAGES_PATH, Desk
 from antiphon.console import (
+    admin,
     assets,
     channel,
     code,
@@ -39,6 +40,7 @@ def pages(desk: Desk) -> ASGIApp:
         *sessions_export.routes(desk, guard, renderer),
         *trace.routes(desk, guard, renderer),
         *settings.routes(desk, guard, renderer),
+        *admin.routes(desk, guard, renderer),
         *code.routes(desk, guard, renderer),
         assets.mount(),
     ]

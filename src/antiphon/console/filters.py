@@ -5,12 +5,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from antiphon.meter.money import show
+from antiphon.meter.money import from_picodollars, show
 
 
 def money(amount: Decimal | None) -> str:
     """Dollars, as exact as they need be; None is unknown."""
     return "unknown" if amount is None else show(amount)
+
+
+def picodollars(amount: int) -> str:
+    """Dollars, of what the ledger has."""
+    return show(from_picodollars(amount))
 
 
 def duration(seconds: float | None) -> str:
@@ -43,6 +48,7 @@ def count(number: int | float) -> str:
 
 FILTERS: Final[dict[str, Callable[[Any], str]]] = {
     "money": money,
+    "picodollars": picodollars,
     "duration": duration,
     "moment": moment,
     "iso": iso,

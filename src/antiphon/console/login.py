@@ -1,5 +1,7 @@
 """Showing a key once, and leaving again."""
 
+import math
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -7,14 +9,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console.guard import COOKIE, Guard
+from antiphon.console.admin import people
+from antiphon.console.guard import COOKIE, Guard, Viewer
 from antiphon.console.render import Renderer
 from antiphon.store.logins import LIFETIME
-from antiphon.wire.refusal import Refusal
+from antiphon.wire.refusal import CloseCode, Refusal
+
+FAILURES: Final = 20
+FAILURE_SECONDS: Final = 60.0
+"""So many failed logins are written down in so many seconds: whoever guesses shall not fill the disk."""
 
 
 def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
     """The routes of logging in and out."""
+
+    failures = _Failures(desk)
 
     async def form(request: Request) -> Response:
         return _form(request)
@@ -29,9 +38,14 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
             key, there = str(fields.get("key", "")).strip(), _safe(str(fields.get("next", "")))
         try:
             caller = await desk.doorkeeper.admit_key(key)
-        except Refusal:
-            return _form(request, "This is not a key of this server.", 401)
+        except Refusal as refusal:
+            await failures.note(request, refusal)
+            ended = refusal.code == CloseCode.POLICY and bool(key)
+            told = f"{refusal.reason[0].upper()}{refusal.reason[1:]}." if ended else "This is not a key of this server."
+            return _form(request, told, 401)
         secret = await desk.memory.logins.begin(caller.owner)
+        viewer = Viewer(caller, logged_in=True)
+        await people.note(desk, viewer, "login", caller.owner, {"from": _address(request)})
         response = RedirectResponse(there, 303)
         response.set_cookie(
             COOKIE,
@@ -57,6 +71,29 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
         Route("/login", log_in, methods=["POST"]),
         Route("/logout", log_out, methods=["POST"]),
     ]
+
+
+class _Failures:
+    """Logins that failed, in the log of changes; those of a minute that has many are counted, not written."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._since = -math.inf
+        self._count = 0
+
+    async def note(self, request: Request, refusal: Refusal) -> None:
+        """Write down that one failed, and where it came from; nothing of the key that was shown."""
+        now, missed = self._desk.clock.now(), 0
+        if now - self._since >= FAILURE_SECONDS:
+            self._since, missed, self._count = now, max(0, self._count - FAILURES), 0
+        self._count += 1
+        if self._count <= FAILURES:
+            detail = {"from": _address(request), "reason": refusal.reason} | ({"and_before": missed} if missed else {})
+            await self._desk.memory.audit.write("login.failed", "", detail, actor="nobody")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _safe(there: str) -> str:
