@@ -81,7 +81,8 @@
   function report({ from = -Infinity, to = Infinity, which = null } = {}) {
     const heard = (which === null ? ears : [ears[which]]).filter(Boolean).map((ear) => describe(ear, from, to));
     heard.sort((a, b) => b.energy - a.energy);
-    return heard[0] ?? { rms: 0, gaps: 0, first: null, last: null, peakHz: 0, seconds: 0, top: 0, step: 0, energy: 0, latency: 0 };
+    const nothing = { rms: 0, gaps: 0, first: null, last: null, peakHz: 0, seconds: 0, top: 0, step: 0, latency: 0 };
+    return heard[0] ?? nothing;
   }
 
   function describe(ear, from, to) {

@@ -7,7 +7,7 @@ A page is heard when it was opened with them::
     ears(page)["rms"]
 """
 
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 EARS = "ears.js"
 
@@ -39,7 +39,7 @@ def ears(page: Any, *, since: float | None = None, until: float | None = None, w
     """
     wanted = {"from": since, "to": until, "which": which}
     known = {name: value for name, value in wanted.items() if value is not None}
-    return page.evaluate("wanted => __ears.report(wanted)", known)
+    return cast("Heard", page.evaluate("wanted => __ears.report(wanted)", known))
 
 
 def deaf_until_now(page: Any) -> None:

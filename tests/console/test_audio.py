@@ -41,7 +41,7 @@ def open_player(page: Any) -> None:
         window.firsts = [];
         window.drained = [];
         player.onFirst = (first) => firsts.push(first);
-        player.onDrained = ({ turn }) => drained.push(turn);
+        player.onDrained = ({ turn, at }) => drained.push({ turn, at });
     }""")
 
 
@@ -135,7 +135,7 @@ class TestPlayer:
         assert heard["seconds"] == pytest.approx(0.4, abs=0.005)
         assert heard["peakHz"] == pytest.approx(880, abs=3)
         assert page.evaluate("player.heard(2)") == pytest.approx(0.4)
-        assert page.evaluate("drained") == [2]
+        assert page.evaluate("drained.map(({ turn }) => turn)") == [2]
 
     def test_turns_follow_each_other_and_are_counted_apart(self, page):
         open_player(page)
@@ -145,8 +145,9 @@ class TestPlayer:
         }""")
         until_drained(page)
         assert page.evaluate("[player.heard(1), player.heard(2), player.heard(3)]") == pytest.approx([0.2, 0.3, 0])
-        first, second = page.evaluate("firsts")
+        (first, second), [drained] = page.evaluate("[firsts, drained]")
         assert second["at"] - first["at"] == pytest.approx(200, abs=5)
+        assert drained["at"] - first["at"] == pytest.approx(500, abs=10), "it says when all was heard, not sent"
         assert ears(page)["gaps"] == 0
 
     def test_a_turn_that_runs_dry_is_counted_and_a_meant_pause_is_not(self, page):
@@ -242,7 +243,7 @@ class TestResampler:
 
         return resample
 
-    def sine(self, hz, rate, seconds=0.3):
+    def sine(self, hz, rate, seconds=0.1):
         return np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate)
 
     def test_a_tone_keeps_level_and_moment_at_every_rate(self, resample):
@@ -251,7 +252,7 @@ class TestResampler:
             wanted = self.sine(1000, 16000)[: len(out)]
             inner = slice(200, -200)
             assert np.max(np.abs(out[inner] - wanted[inner])) < 1e-3, rate
-            assert len(out) >= 0.3 * 16000 - 85, "only the filter's own length may stay inside"
+            assert len(out) >= 0.1 * 16000 - 85, "only the filter's own length may stay inside"
 
     def test_what_cannot_be_told_at_sixteen_kilohertz_is_gone(self, resample):
         for rate in (44100, 48000):
@@ -264,8 +265,8 @@ class TestResampler:
         assert np.sqrt(2 * np.mean(out**2)) == pytest.approx(1, abs=0.02)
 
     def test_borders_of_blocks_do_not_show(self, resample):
-        noise = np.random.default_rng(1).uniform(-1, 1, 20000)
-        whole = resample(noise, 44100, blocks=(20000,))
+        noise = np.random.default_rng(1).uniform(-1, 1, 5000)
+        whole = resample(noise, 44100, blocks=(5000,))
         assert np.array_equal(whole, resample(noise, 44100, blocks=(128,)))
         assert np.array_equal(whole, resample(noise, 44100, blocks=(1, 977, 3, 128)))
 

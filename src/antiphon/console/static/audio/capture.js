@@ -8,7 +8,7 @@ const CHUNKS_PER_LEVEL = 2;
 
 /**
  * @typedef {object} Chunk
- * @property {Int16Array} pcm 320 samples: 20 ms at 16 kHz. All listeners get the same array: copy it before changing it.
+ * @property {Int16Array} pcm 320 samples: 20 ms at 16 kHz. Listeners share the array: copy it before changing it.
  * @property {number} rms 0..1
  * @property {number} peak 0..1
  * @property {number} at When its last sample was taken, by performance.now().
@@ -37,7 +37,11 @@ export class Capture {
   /**
    * Asks for a microphone. Call it in a tap: a phone starts sound only then.
    *
-   * @param {{ deviceId?: string, echoCancellation?: boolean, noiseSuppression?: boolean, autoGainControl?: boolean }} [wanted]
+   * @param {object} [wanted]
+   * @param {string} [wanted.deviceId] The system's own choice without it.
+   * @param {boolean} [wanted.echoCancellation]
+   * @param {boolean} [wanted.noiseSuppression]
+   * @param {boolean} [wanted.autoGainControl]
    * @returns {Promise<Capture>}
    * @throws {DOMException} What getUserMedia threw; `explain` of devices.js says what to do.
    */
@@ -142,7 +146,7 @@ export class Capture {
     this.asleep.value = this.#track.muted || Boolean(this.#graph?.awake.asleep.value);
   }
 
-  /** A headset that changes its profile changes its rate; some browsers then give silence until a new context is made. */
+  /** A headset that changes its profile changes its rate; some browsers then give silence to the old context. */
   async #followRate() {
     const rate = this.#track.getSettings().sampleRate;
     if (this.#closed || this.#rebuilding || this.ended.value || !rate || rate === this.sampleRate) return;

@@ -7,7 +7,7 @@ import { explanation } from "./problems.js";
  * @typedef {"microphone" | "camera" | "screen" | "speaker"} Source
  */
 
-/** What a browser lists. Names are invented until a permission was given: `named` says whether they are the real ones. */
+/** What a browser lists. Names are invented until a permission was given: `named` says whether they are real. */
 export const devices = signal({ microphones: [], speakers: [], cameras: [], named: false });
 
 const KINDS = [
@@ -52,7 +52,8 @@ function named(found, name) {
  */
 export function mediaDevices() {
   if (navigator.mediaDevices) return navigator.mediaDevices;
-  throw new DOMException("navigator.mediaDevices is missing", globalThis.isSecureContext ? "NotSupportedError" : "SecurityError");
+  const name = globalThis.isSecureContext ? "NotSupportedError" : "SecurityError";
+  throw new DOMException("navigator.mediaDevices is missing", name);
 }
 
 /**

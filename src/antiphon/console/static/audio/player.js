@@ -15,7 +15,7 @@ const GLIDE = 0.005;
 export class Player {
   /** Called with `{ turn, at }` when the first audible sample of a turn leaves the speaker; `at` may lie ms ahead. */
   onFirst = () => {};
-  /** Called with `{ turn }` when all that was queued has been played. */
+  /** Called with `{ turn, at }` when all that was queued has left the speaker: that is when it may be closed. */
   onDrained = () => {};
   playing = signal(false);
   /** RMS of what plays, 0..1, 27 times a second; volume and mute do not change it. */
@@ -37,6 +37,7 @@ export class Player {
   #mark = null; // { turn, time }: what is rendered, and up to when that was reported
   #cut = null; // { turn, frames }: what a flush assumes to be rendered until the audio thread has told
   #rendered = new Map();
+  #ending = 0;
 
   /** Whether this browser lets a page choose the speaker. */
   static get canChooseSpeaker() {
@@ -225,8 +226,19 @@ export class Player {
     else this.#mark = null;
     if (this.#waiting > 0 || message.kind !== "drained") return;
     this.#first = message.turn;
-    this.#rest();
-    this.onDrained({ turn: message.turn });
+    this.#end(message.turn, leaves(this.#context, message.time));
+  }
+
+  /** The audio thread is ahead of the ear, with some headsets by a quarter of a second. */
+  #end(turn, at) {
+    this.level.value = 0;
+    clearTimeout(this.#ending);
+    const tell = () => {
+      if (this.#waiting > 0) return;
+      this.#rest();
+      this.onDrained({ turn, at });
+    };
+    this.#ending = setTimeout(tell, at - performance.now());
   }
 
   #follow({ epoch, turn, time }) {
@@ -234,6 +246,7 @@ export class Player {
   }
 
   #rest() {
+    clearTimeout(this.#ending);
     this.#mark = null;
     this.level.value = 0;
     this.playing.value = false;

@@ -5,7 +5,7 @@ const SETTINGS = "the icon at the left of the address bar";
 const NAMES = { microphone: "microphone", camera: "camera", screen: "screen", speaker: "speaker" };
 
 /**
- * @param {{ name: string, message: string, source: string, secure: boolean }} failure Name and message of the exception.
+ * @param {{ name: string, message: string, source: string, secure: boolean }} failure Of an exception.
  * @returns {{ title: string, fix: string }}
  */
 export function explanation({ name, message, source, secure }) {
@@ -62,8 +62,8 @@ function unsupported(device) {
 function forbidden(device) {
   return [
     `The ${device} is forbidden for this page.`,
-    "A page around this one, a policy of your organisation or the browser's settings forbid it: open the console in a tab " +
-      "of its own, or ask who manages this browser.",
+    "A page around this one, a policy of your organisation or the browser's settings forbid it: open the console in " +
+      "a tab of its own, or ask who manages this browser.",
   ];
 }
 
@@ -79,7 +79,7 @@ function unknown(device, message, name) {
   const told = [name, message].filter(Boolean).join(": ");
   return [
     `The ${device} did not open.`,
-    `The browser says${told ? `: ${told}` : " no more"}. Load the page again; if that does not help, start the browser again.`,
+    `The browser says${told ? `: ${told}` : " no more"}. Load the page again; if that does not help, restart the browser.`,
   ];
 }
 
@@ -109,7 +109,7 @@ const WORDS = {
             "Open the privacy settings of the system, allow screen recording for this browser, then start it again.",
           ]
         : ["The screen is not shared.", "Press the button again, choose a screen, window or tab, and confirm."],
-    NotFoundError: () => ["Nothing was found that could be shared.", "Open the window that you want to share and try again."],
+    NotFoundError: () => ["There is nothing that could be shared.", "Open the window that you want to share, then try again."],
     NotReadableError: () => [
       "The system did not hand over this screen or window.",
       "Share another window, or allow screen recording for this browser in the privacy settings of the system.",
@@ -132,7 +132,7 @@ const WORDS = {
         ? ["This browser does not let a page choose the speaker.", "Choose it in the sound settings of the system."]
         : [
             "This browser cannot play a conversation.",
-            "Use a current Chrome, Edge, Firefox or Safari, by https:// or on http://localhost. Text works without sound.",
+            "Use a current Chrome, Edge, Firefox or Safari, by https:// or http://localhost. Text works without sound.",
           ],
   },
 };

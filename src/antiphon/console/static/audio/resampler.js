@@ -2,7 +2,7 @@
 
 /** Zero crossings of the filter on each side, at the lower of both rates: 2.5 ms of delay at 16 kHz. */
 const CROSSINGS = 40;
-/** The cut-off as a share of the lower Nyquist rate: flat up to 7 kHz, gone from 8 kHz on when the lower rate is 16 kHz. */
+/** The cut-off as a share of the lower Nyquist rate: at 16 kHz flat up to 7 kHz and gone from 8 kHz on. */
 const CUTOFF = 0.9375;
 /** The shape of the Kaiser window, for 80 dB in the stop band. */
 const BETA = 7.857;
@@ -31,7 +31,7 @@ export class Resampler {
    */
   constructor(from, to) {
     for (const rate of [from, to]) {
-      if (!Number.isInteger(rate) || rate <= 0) throw new RangeError(`a rate must be a positive whole number, not ${rate}`);
+      if (!Number.isInteger(rate) || rate <= 0) throw new RangeError(`a rate is a positive whole number, not ${rate}`);
     }
     const common = divisor(from, to);
     this.#up = to / common;

@@ -147,7 +147,8 @@ async function encode(video, width, height, quality) {
 }
 
 function canvasOf(width, height) {
-  if ("OffscreenCanvas" in globalThis && "convertToBlob" in OffscreenCanvas.prototype) return new OffscreenCanvas(width, height);
+  const offscreen = globalThis.OffscreenCanvas;
+  if (offscreen && "convertToBlob" in offscreen.prototype) return new offscreen(width, height);
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 

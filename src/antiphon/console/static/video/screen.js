@@ -20,7 +20,7 @@ export async function openScreen() {
 }
 
 function support() {
-  if (globalThis.isSecureContext === false) return { available: false, reason: "Sharing a screen needs https or localhost." };
+  if (!globalThis.isSecureContext) return { available: false, reason: "Sharing a screen needs https or localhost." };
   if (navigator.mediaDevices?.getDisplayMedia) return { available: true, reason: "" };
   return { available: false, reason: "This browser cannot share a screen; those on phones cannot. Use the camera." };
 }
