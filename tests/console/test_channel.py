@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from antiphon.console import channel
+from antiphon.console import channel, costs
 from antiphon.testing.server import RunningServer, Servers
 
 KEY, OTHER = "a" * 32, "b" * 32
@@ -23,6 +23,7 @@ Start = Callable[..., RunningServer]
 def patience(monkeypatch: pytest.MonkeyPatch) -> float:
     """Nobody waits for long here."""
     monkeypatch.setattr(channel, "PATIENCE", 0.5)
+    monkeypatch.setattr(costs, "ENOUGH", 0.5)
     return 0.5
 
 
@@ -142,7 +143,7 @@ class TestWhatIsTold:
         server = start(keys=[KEY], budget={"session": "0.5"})
         with call(server) as (socket, session), Looker(server, session) as looker:
             say(socket, "hello")
-            time.sleep(1.0)  # what a minute costs is told after a second
+            time.sleep(1.0)  # nobody says what a minute costs before there was a second
             say(socket, "hello")
             money = looker.until("money", lambda money: len(money["by"]) > 0 and money["hosted"]["projection"])
         assert (float(money["amount"]), money["free"], money["unknown"]) == (0, True, [])

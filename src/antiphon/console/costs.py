@@ -25,6 +25,9 @@ HOST: Final = "google"
 
 TEN_MINUTES: Final = 600.0
 
+ENOUGH: Final = 20.0
+"""Seconds of a call before anybody says what ten minutes of it will cost."""
+
 Basis = Literal["measured turns", "average so far"]
 
 
@@ -176,8 +179,8 @@ def _per_minute(amount: Decimal, seconds: float) -> Decimal | None:
 def _project(
     amount: Decimal, price: Price | Unknown | None, measured: Measured, context: Context, seconds: float
 ) -> Projection | None:
-    """What ten minutes cost if ``amount`` is what ``seconds`` did."""
-    if not measured.turns or seconds < 1:
+    """What ten minutes cost if ``amount`` is what ``seconds`` did; None while too little is known of it."""
+    if measured.turns < 2 or seconds < ENOUGH:
         return None
     growth = None
     if isinstance(price, Price) and amount and seconds < TEN_MINUTES and not price.by_the_second:
@@ -202,6 +205,8 @@ def _growth(price: Price, measured: Measured, context: Context, seconds: float) 
 
 
 def _rules(rules: Rules, context: Context) -> Rules:
+    """Those of the service, with the window of this call, and without silence: its tokens are not among the measured."""
+    rules = replace(rules, silence="free")
     if context.trigger is None or context.target is None or not 0 < context.target <= context.trigger:
         return rules
     return replace(rules, compression=Compression(context.trigger, context.target))

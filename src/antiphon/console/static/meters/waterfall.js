@@ -27,15 +27,17 @@ const OURS = new Set(["received", "heard"]);
 
 /**
  * @param {Moments} moments
- * @returns {Waterfall | null} null where neither a beginning nor an end is known
+ * @param {boolean} typed what was typed has no end of speech that anybody must decide on
+ * @returns {Waterfall | null} null where no beginning or no end is known
  */
-export function waterfall(moments) {
-  const known = ORDER.filter((key) => Number.isFinite(moments[key]));
+export function waterfall(moments, typed = false) {
+  const order = typed ? ORDER.filter((key) => key !== "decided") : ORDER;
+  const known = order.filter((key) => Number.isFinite(moments[key]));
   if (known[0] !== "asked" || known.length < 2) return null;
   const { at, adjusted } = inOrder(known, moments);
   const stages = [];
   for (let i = 1; i < known.length; i += 1) {
-    const keys = ORDER.slice(ORDER.indexOf(known[i - 1]) + 1, ORDER.indexOf(known[i]) + 1);
+    const keys = order.slice(order.indexOf(known[i - 1]) + 1, order.indexOf(known[i]) + 1);
     const [from, to] = [at[i - 1] - at[0], at[i] - at[0]];
     stages.push({ keys, title: keys.map((key) => STAGES[key]).join(", "), from, to, ms: to - from });
   }
@@ -125,7 +127,7 @@ export function heardIn(conversation) {
 
 function alone(told) {
   const { number, interrupted } = told.entry;
-  return { number, typed: !told.spoken, interrupted: interrupted !== undefined, waterfall: waterfall(told) };
+  return { number, typed: !told.spoken, interrupted: interrupted !== undefined, waterfall: waterfall(told, !told.spoken) };
 }
 
 function both({ turns, lines }, told, slack) {
@@ -141,11 +143,11 @@ function answer(turn, told) {
   const moments = {
     // When the last sound of the speech was taken here, or the text was sent; else when the server had that sound.
     asked: turn.requested ?? told?.asked ?? null,
-    decided: typed ? null : (told?.decided ?? turn.decided ?? null),
+    decided: told?.decided ?? turn.decided ?? null,
     started: told?.started ?? null,
     sent: told?.sent ?? null,
     received: turn.firstFrame,
     heard: turn.firstHeard,
   };
-  return { number: turn.number, typed, interrupted: turn.interrupted !== null && turn.interrupted !== undefined, waterfall: waterfall(moments) };
+  return { number: turn.number, typed, interrupted: turn.interrupted !== null && turn.interrupted !== undefined, waterfall: waterfall(moments, typed) };
 }
