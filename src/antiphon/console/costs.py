@@ -205,7 +205,7 @@ def _growth(price: Price, measured: Measured, context: Context, seconds: float) 
 
 
 def _rules(rules: Rules, context: Context) -> Rules:
-    """Those of the service, with the window of this call, and without silence: its tokens are not among the measured."""
+    """Those of the service, with the window of this call; without silence, whose tokens were not measured."""
     rules = replace(rules, silence="free")
     if context.trigger is None or context.target is None or not 0 < context.target <= context.trigger:
         return rules
