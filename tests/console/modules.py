@@ -17,8 +17,8 @@ def open_blank(page: Any, server: Any, *styles: str) -> Any:
     page.evaluate(
         """links => {
           document.documentElement.lang = "en";
-          document.title = "Blank";
           document.head.innerHTML = `<meta name="viewport" content="width=device-width">${links}`;
+          document.title = "Blank";
           document.body.innerHTML = `<main id="app"><h1>Blank</h1></main>`;
         }""",
         "".join(f'<link rel="stylesheet" href="{assets.url(f"css/{name}.css")}">' for name in (*STYLES, *styles)),

@@ -16,18 +16,21 @@ export class WireLog {
   #ring = [];
   #first = 0;
   #bytes = 0;
-  #changed = signal(0);
   #count = signal(0);
   #ids = 0;
   #maxFrames;
   #maxBytes;
 
+  /** Rises with every frame and every close: for those who look now and then. */
+  changed = signal(0);
+  /** When the first of all frames came, milliseconds. */
+  began = null;
   /** Frames and bytes that were let go. */
   letGo = signal({ frames: 0, bytes: 0 });
 
   /** The frames that are kept, oldest first, and the closes among them. */
   frames = computed(() => {
-    this.#changed.value;
+    this.changed.value;
     return this.#ring.slice(this.#first);
   });
 
@@ -43,7 +46,7 @@ export class WireLog {
 
   /** Bytes of text that are kept. */
   get bytes() {
-    this.#changed.value;
+    this.changed.value;
     return this.#bytes;
   }
 
@@ -58,19 +61,9 @@ export class WireLog {
     this.#keep({ id: (this.#ids += 1), at, socket, close });
   }
 
-  clear() {
-    this.#ring = [];
-    this.#first = this.#bytes = 0;
-    this.#count.value = 0;
-    this.letGo.value = { frames: 0, bytes: 0 };
-    this.#changed.value += 1;
-  }
-
   /** @returns {string} one line of JSON for each frame; `at` in milliseconds since the first */
   toJSONL() {
-    const kept = this.frames.value;
-    const began = kept.length ? kept[0].at : 0;
-    return kept.map((frame) => `${line(frame, began)}\n`).join("");
+    return this.frames.value.map((frame) => `${line(frame, this.began)}\n`).join("");
   }
 
   /**
@@ -95,6 +88,7 @@ export class WireLog {
   }
 
   #keep(frame) {
+    this.began ??= frame.at;
     this.#ring.push(frame);
     this.#bytes += size(frame);
     const gone = { frames: 0, bytes: 0 };
@@ -103,7 +97,7 @@ export class WireLog {
       const { frames, bytes } = this.letGo.value;
       this.letGo.value = { frames: frames + gone.frames, bytes: bytes + gone.bytes };
     }
-    this.#changed.value += 1;
+    this.changed.value += 1;
   }
 
   #drop(gone) {
