@@ -116,6 +116,17 @@ class TestCamera:
         }""")
         assert [(each["width"], each["height"]) for each in told] == [(640, 480), (768, 432), (432, 768), (100, 1)]
 
+    def test_a_browser_without_the_newer_ways_gives_pictures_too(self, page):
+        page.evaluate("""async () => {
+            delete OffscreenCanvas.prototype.convertToBlob;
+            window.Worker = undefined;
+            window.source = await openCamera();
+            await pause(300);
+        }""")
+        frames = take(page, 700, fps=2, maxSide=200)
+        assert len(frames) == 2
+        assert max(size(frames[0]["jpeg"])) == 200
+
     def test_it_turns_to_the_other_side_and_the_preview_stays(self, page):
         told = page.evaluate("""async () => {
             const real = navigator.mediaDevices;

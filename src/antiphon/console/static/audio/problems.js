@@ -79,7 +79,7 @@ function unknown(device, message, name) {
   const told = [name, message].filter(Boolean).join(": ");
   return [
     `The ${device} did not open.`,
-    `The browser says${told ? `: ${told}` : " no more"}. Load the page again; if that does not help, restart the browser.`,
+    `${told ? `The browser says: ${told}. ` : ""}Load the page again; if that does not help, restart the browser.`,
   ];
 }
 
@@ -109,7 +109,7 @@ const WORDS = {
             "Open the privacy settings of the system, allow screen recording for this browser, then start it again.",
           ]
         : ["The screen is not shared.", "Press the button again, choose a screen, window or tab, and confirm."],
-    NotFoundError: () => ["There is nothing that could be shared.", "Open the window that you want to share, then try again."],
+    NotFoundError: () => ["Nothing can be shared.", "Open the window that you want to share and try again."],
     NotReadableError: () => [
       "The system did not hand over this screen or window.",
       "Share another window, or allow screen recording for this browser in the privacy settings of the system.",
