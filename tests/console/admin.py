@@ -1,14 +1,17 @@
 """What the tests of the admin pages share: a closed server, programs and browsers with keys, and a ledger with days."""
 
 import asyncio
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from antiphon.live.tokens import Tokens, Usage
+from antiphon.server.tls import ensure_tls
 from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.grants import Grants, StoredGrant
 from antiphon.store.ledger import Entry, Ledger
@@ -23,11 +26,20 @@ def program(url: str, key: str = "root") -> httpx.Client:
     return httpx.Client(base_url=f"{url}/console/admin", headers={"x-goog-api-key": key})
 
 
-def browser(url: str, key: str = "root") -> httpx.Client:
+@contextmanager
+def browser(url: str, key: str = "root") -> Iterator[httpx.Client]:
     """A client that logged in, and gets pages."""
-    client = httpx.Client(base_url=f"{url}/console/admin", headers=HTML, follow_redirects=True)
-    assert client.post(f"{url}/console/login", data={"key": key}).status_code == 200
-    return client
+    with httpx.Client(base_url=f"{url}/console/admin", headers=HTML, follow_redirects=True) as client:
+        assert client.post(f"{url}/console/login", data={"key": key}).status_code == 200
+        yield client
+
+
+def certified(data_dir: Path, certificates: Path) -> Path:
+    """A data directory that need not make certificates, which takes a second."""
+    if not certificates.exists():
+        ensure_tls(certificates, ())
+    shutil.copytree(certificates, data_dir / "tls")
+    return data_dir
 
 
 def in_database(data_dir: Path, work: Callable[[Database], Any]) -> Any:
@@ -48,7 +60,14 @@ def spend(data_dir: Path, owner: str, dollars: float = 0.5, **changes: Any) -> N
     """A call that an owner had: one answer, and a minute."""
     at = changes.pop("at", time.time())
     name = f"{owner}{at}{changes}"
-    common = {"call": name, "session_id": name, "at": at, "owner": owner, "model": "gemini-3.8-live", "engine": "google"}
+    common = {
+        "call": name,
+        "session_id": name,
+        "at": at,
+        "owner": owner,
+        "model": "gemini-3.8-live",
+        "engine": "google",
+    }
     usage = Usage(Tokens(100, 1500), Tokens(20, 250))
     answer = {"provider": "google", "billed": "gemini-3.8-live", "usage": usage, "told": usage}
     answer |= {"generation": 1, "kind": "generation", "amount": int(dollars * 10**12), **changes}

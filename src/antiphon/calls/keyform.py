@@ -101,7 +101,8 @@ def duration(text: str) -> float | None:
 def told(terms: KeyTerms) -> dict[str, Any]:
     """Terms as logs and programs read them: amounts as text."""
     limits = {name: plain(value) if name != "concurrent" else value for name, value in limits_of(terms).items()}
-    flat = {"permissions": terms.permissions, "models": terms.models, "expires": terms.expires}
+    expires = None if terms.expires is None else f"{datetime.fromtimestamp(terms.expires, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    flat = {"permissions": terms.permissions, "models": terms.models, "expires": expires}
     return {"name": terms.name, **{name: value for name, value in flat.items() if value}, **limits}
 
 
@@ -113,9 +114,9 @@ def differences(old: KeyTerms, new: KeyTerms) -> dict[str, Any]:
 
 
 def flat(key: StoredKey, now: float) -> dict[str, Any]:
-    """A key as programs read it."""
+    """A key as programs read it; moments are seconds of the Unix epoch."""
     times = ("created", "last_used", "revoked", "old_until")
-    moments = {name: getattr(key, name) for name in times}
+    moments = {"expires": key.terms.expires, **{name: getattr(key, name) for name in times}}
     return {"id": key.id, "state": key.state(now), **told(key.terms), "created_by": key.created_by, **moments}
 
 
