@@ -116,7 +116,7 @@ function Lines({ id, value, onValue, described }) {
 }
 
 function JsonControl({ id, value, onValue, described }) {
-  return html`<${JsonEditor} id=${id} value=${value} onValue=${onValue} described=${described} rows=${4} />`;
+  return html`<${JsonEditor} id=${id} value=${value} onValue=${onValue} described=${described} rows=${2} />`;
 }
 
 const KINDS = {

@@ -14,8 +14,18 @@ export function FieldRow({ settings, field }) {
   const changed = value !== undefined;
   const found = settings.verdict(field.path) ?? { state: field.state, why: field.why };
   const told = [`${id}-help`, found.state in BADGES && `${id}-why`].filter(Boolean).join(" ");
-  return html`<div class="setting ${changed ? "changed" : ""}" data-path=${field.path} data-state=${found.state}>
+  const control = html`<${Control}
+    id=${id}
+    field=${field}
+    value=${value}
+    described=${told}
+    onValue=${(next) => settings.set(field.path, next)}
+  />`;
+  // A switch stands before what it switches; everything else below its name.
+  const isSwitch = field.kind === "presence";
+  return html`<div class="setting ${changed ? "changed" : ""}" data-path=${field.path} data-state=${found.state} data-kind=${field.kind}>
     <div class="setting-head">
+      ${isSwitch && control}
       <label for=${id}>${field.label}</label>
       ${changed && html`<span class="badge">changed</span>`}
       ${found.state in BADGES && html`<span class="badge ${BADGES[found.state]}">${found.state}</span>`}
@@ -24,16 +34,15 @@ export function FieldRow({ settings, field }) {
         Reset
       </button>`}
     </div>
-    <${Control}
-      id=${id}
-      field=${field}
-      value=${value}
-      described=${told}
-      onValue=${(next) => settings.set(field.path, next)}
-    />
-    <p class="hint" id="${id}-help">${field.help}${field.default ? ` Default: ${field.default}.` : ""}</p>
+    ${!isSwitch && control}
+    <p class="hint" id="${id}-help">${field.help} ${stated(field)}</p>
     ${found.state in BADGES && html`<p class="hint why" id="${id}-why">${reason(found)}</p>`}
   </div>`;
+}
+
+/** What holds by default; where one chooses from a list, the list has it. */
+function stated(field) {
+  return field.default && !["choice", "boolean"].includes(field.kind) ? `Default: ${field.default}.` : "";
 }
 
 function reason({ state, why }) {

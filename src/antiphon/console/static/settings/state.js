@@ -56,16 +56,27 @@ export class Settings {
    * @returns {Promise<Settings>}
    */
   static async fromLink(hash, options = {}) {
-    if (!holdsSettings(hash)) return new Settings(DEFAULT_SETUP, options);
+    const settings = new Settings(DEFAULT_SETUP, options);
+    await settings.open(hash);
+    // Another link in the address bar of the same page loads nothing anew.
+    const another = () => settings.open(location.hash);
+    addEventListener("hashchange", another);
+    settings.#ends.push(() => removeEventListener("hashchange", another));
+    return settings;
+  }
+
+  /**
+   * Take the settings of a link, if it holds any; one that cannot be opened changes nothing and is told in `notice`.
+   * @param {string} hash
+   */
+  async open(hash) {
+    if (!holdsSettings(hash)) return;
     try {
-      const settings = new Settings(await decode(hash), options);
-      settings.notice.value = "These settings come from a link. Look at them before you connect.";
-      return settings;
+      this.setup.value = { model: FIRST_MODEL, ...(await decode(hash)) };
+      this.notice.value = "These settings come from a link. Look at them before you connect.";
     } catch (error) {
       if (!(error instanceof BrokenLink)) throw error;
-      const settings = new Settings(DEFAULT_SETUP, options);
-      settings.notice.value = `The link could not be opened: ${error.message}. These are the default settings.`;
-      return settings;
+      this.notice.value = `The link could not be opened: ${error.message}. The settings are as they were.`;
     }
   }
 
