@@ -1,8 +1,9 @@
 """A real browser in front of a real server, a microphone that says what a test wants, and ears at the speaker."""
 
+import asyncio
 import base64
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,8 +28,25 @@ def chromium(missing: Callable[[str], NoReturn]) -> Iterator[Any]:
         missing("Chromium is not installed")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--disable-quic", "--no-first-run"])
+        _playwright.append(asyncio.get_running_loop())
         yield browser
+        asyncio._set_running_loop(_playwright.pop())
         browser.close()
+
+
+_playwright: list[asyncio.AbstractEventLoop] = []
+"""Playwright's loop, which counts as running as long as its browser does: only tests with a browser may see that."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let Playwright's loop run for the tests with a browser, and for no other."""
+    if _playwright and "chromium" in getattr(item, "fixturenames", ()):
+        asyncio._set_running_loop(_playwright[0])
+    try:
+        return (yield)
+    finally:
+        asyncio._set_running_loop(None)
 
 
 @pytest.fixture

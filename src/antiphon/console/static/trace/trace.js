@@ -102,12 +102,13 @@ function Connection({ session, number }) {
     event.preventDefault();
     actions[event.key]();
   };
+  const sides = SIDES.filter((side) => connection.sound[side]);
   return html`<div ref=${top} class="instrument" onKeyDown=${onKeyDown}>
-    ${SIDES.map((side) => connection.sound[side] && html`<${Track} key=${side} side=${side} sound=${connection.sound[side]} player=${player} />`)}
-    <${Controls} player=${player} view=${view} sides=${SIDES.filter((side) => connection.sound[side])} />
+    ${sides.map((side) => html`<${Track} key=${side} side=${side} sound=${connection.sound[side]} player=${player} />`)}
+    <${Controls} player=${player} view=${view} sides=${sides} />
     <${Timeline} view=${view} nodes=${all} waves=${waves} player=${player} selected=${selected} onSelect=${select} onSeek=${seek} />
-    <p class="hint" id="timeline-keys">On the timeline: <kbd>Space</kbd> plays, arrows move, <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>0</kbd> shows all.
-      ${lines.some((line) => line.words) && " A click on a word, or Enter, plays it: times of words are estimates."}</p>
+    <p class="hint" id="timeline-keys">On the timeline: ${sides.length > 0 && html`<kbd>Space</kbd> plays, `}arrows move, <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>0</kbd> shows all.
+      ${lines.some((line) => line.words) && ` A click on a word, or Enter, ${sides.length ? "plays" : "shows"} it: times of words are estimates.`}</p>
     <div class="below-timeline">
       <${Tree} title=${session.connections.length > 1 ? `Connection ${number}` : "Session"} detail=${connection.record.engine} nodes=${tree}
         selected=${selected} open=${open} onSelect=${select} onWhole=${whole} />

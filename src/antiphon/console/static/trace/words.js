@@ -57,7 +57,7 @@ function Line({ line, player, onLine, isSelected }) {
   const cut = line.cut ?? Infinity;
   const heard = words.filter((word) => word[1] < cut).length;
   return html`<li class=${`line ${line.who}${isSelected ? " selected" : ""}`}>
-    <button class="line-name quiet" onClick=${() => onLine(line)} aria-label=${`${how}, at ${clock(line.at)}`}>
+    <button class="line-name quiet" onClick=${() => onLine(line)}>
       <span class="who">${how}</span> <span class="number soft">${clock(line.at)}</span></button>
     <p>${words.length
       ? html`${words.slice(0, heard).map((word, n) => html`<${Word} key=${n} word=${word} isNow=${now.value === n} />`)}
