@@ -110,6 +110,22 @@ class TestTurns:
             ("thought", "A thought.")
         ]
 
+    def test_turns_that_the_client_marks_outlive_a_new_connection(self, page):
+        manual = {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}
+        begin(page, setup=manual)
+        until(page, "c.resumable.value")
+        pcm = list(memoryview(SPOKEN["what_is_two_plus_three"].pcm).cast("h"))
+        page.evaluate("c.activityStart()")
+        assert page.evaluate("c.activity.value") == "hearing"
+        page.evaluate("SETUP.systemInstruction = { parts: [{ text: 'Be brief.' }] }; c.renew()")
+        page.evaluate("pcm => { c.sendAudio({ pcm: Int16Array.from(pcm) }); c.activityEnd(); }", pcm)
+        seen = wait(page, "s.turns.some((turn) => turn.complete && turn.firstFrame)")
+        assert said(seen, "user") == ["what is two plus three"]
+        assert seen["reconnects"] == 1
+        again = page.evaluate("JSON.parse(c.log.frames.value.find((frame) => frame.socket === 2).text).setup")
+        assert again["systemInstruction"]["parts"] == [{"text": "Be brief."}]
+        assert again["sessionResumption"]["handle"]
+
 
 class TestInterruption:
     def test_captions_are_cut_at_what_was_heard(self, page):

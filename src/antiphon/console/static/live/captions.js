@@ -7,8 +7,9 @@ import { SpokenText } from "./spoken_text.js";
  * @typedef {{ id: number, who: "user"|"model"|"note", turn: number, text: string, interim: string,
  *   heard: number|null, cut: boolean, language: string, finished: boolean, at: number,
  *   kind?: "interrupted"|"resumed"|"goAway"|"tool"|"frame"|"thought"|"sources",
- *   tool?: string, links?: { uri: string, title: string }[], count?: number }} Line
- * `interim` is text that may still change; `heard` counts characters of `text` (null: all of it).
+ *   tool?: string, call?: number, links?: { uri: string, title: string }[], count?: number }} Line
+ * `interim` is text that may still change; `heard` counts characters of `text` (null: all of it); `call` is the
+ * key of a ToolCall.
  */
 
 export class Captions {
@@ -75,7 +76,7 @@ export class Captions {
   finish(turn, who) {
     for (const [key, id] of this.#open) {
       if (!key.startsWith(`${turn} `) || (who && !key.startsWith(`${turn} ${who}`))) continue;
-      this.#change(id, (line) => ({ ...line, interim: "", finished: true }));
+      this.#change(id, (line) => (line.finished && !line.interim ? line : { ...line, interim: "", finished: true }));
       if (who !== "user") this.#open.delete(key);
     }
   }
@@ -127,9 +128,10 @@ export class Captions {
     const lines = this.lines.value;
     let at = lines.length - 1;
     while (at >= 0 && lines[at].id !== id) at -= 1;
-    if (at < 0) return;
+    const line = at < 0 ? undefined : make(lines[at]);
+    if (!line || line === lines[at]) return;
     const changed = lines.slice();
-    changed[at] = make(lines[at]);
+    changed[at] = line;
     this.lines.value = changed;
   }
 }

@@ -37,6 +37,7 @@ export class Reading {
   #silenced = 0;
   #setups = 0;
   #remembered = false;
+  #over = false;
   #ponder = null;
   #automatic = true;
   // One loudspeaker may serve many conversations, and each counts its turns from one.
@@ -247,46 +248,51 @@ export class Reading {
     const turn = this.#answer(at);
     this.captions.finish(turn, "model");
     for (const call of functionCalls) {
-      this.tools.called(call, turn, at);
-      this.captions.add({ kind: "tool", tool: call.id, turn, at, finished: true, text: call.name });
+      const key = this.tools.called(call, turn, at);
+      this.captions.add({ kind: "tool", tool: call.id, call: key, turn, at, finished: true, text: call.name });
     }
   }
 
   #answer(at) {
     const turn = this.turns.answer(at, this.clock.lastLoud);
     this.#think(false);
+    this.#over = false;
     this.captions.finish(turn, "user");
     return turn;
   }
 
   #interrupted(at) {
-    const ending = this.turns.ending();
-    const turn = this.#cut(at, ending);
-    if (turn) this.turns.set(turn, { interrupted: at });
-    if (ending && ending !== turn) this.turns.set(ending, { interrupted: at });
+    // It is the answer under way that is cut; else the one that still sounds; else one that had not begun.
+    const turn = this.turns.answering || this.speaking.value || this.turns.ending();
+    this.#cut(at, turn);
     this.#think(false);
     if (!turn) return;
+    this.#over = this.turns.get(turn)?.complete !== null;
+    this.turns.set(turn, { interrupted: at });
     const dropped = this.turns.get(turn)?.droppedSeconds ?? 0;
     const text = dropped > 0 ? `Interrupted: ${dropped.toFixed(1)} s were not heard.` : "Interrupted.";
     this.captions.add({ kind: "interrupted", turn, at, finished: true, text });
   }
 
   /** Silence at once, and cut every line that was not heard to its end. @returns {number} the turn; 0: none */
-  #cut(at, answering) {
+  #cut(at, wanted) {
     const { turn: key = 0, heardSeconds = 0, droppedSeconds = 0 } = this.player.flush() ?? {};
     const playing = key > this.#base ? key - this.#base : 0;
-    const turn = this.speaking.value || answering || (droppedSeconds > 0 ? playing : 0);
+    const turn = wanted || this.speaking.value || (droppedSeconds > 0 ? playing : 0);
+    const cut = new Set([playing, this.speaking.value, turn]);
     this.speaking.value = 0;
     if (!turn) return 0;
     const known = this.turns.get(turn);
     if (known) this.turns.set(turn, { droppedSeconds: known.droppedSeconds + droppedSeconds, silent: known.silent ?? at });
-    for (const each of new Set([playing, turn, answering])) {
+    for (const each of cut) {
       if (each) this.captions.cut(each, each === playing ? heardSeconds : this.heardSeconds(each));
     }
     return turn;
   }
 
   #turnComplete({ interactionStatus = "", turnCompleteReason = "" }, at) {
+    // A turn that was complete, and is cut while it still sounds, may be said to be complete once more.
+    if (this.#over && !this.turns.answering) return void (this.#over = false);
     const turn = this.turns.ending();
     this.#think(interactionStatus === "IN_PROGRESS");
     this.captions.finish(turn);
@@ -309,7 +315,7 @@ export class Reading {
 
   /** Silence the answer here, until it ends; the server is not told. */
   stopSpeech(at) {
-    const turn = this.#cut(at, this.turns.answering);
+    const turn = this.#cut(at, this.speaking.value || this.turns.answering);
     if (!turn) return;
     this.turns.set(turn, { stopped: at });
     if (this.turns.answering === turn) this.#silenced = turn;

@@ -3,9 +3,10 @@
 import { signal } from "../vendor/preact.js";
 
 /**
- * @typedef {{ id: string, name: string, args: object, turn: number, at: number,
+ * @typedef {{ key: number, id: string, name: string, args: object, turn: number, at: number,
  *   state: "waiting"|"answered"|"cancelled"|"expired"|"failed", answered: number|null, response: object|null,
- *   blocking: boolean }} ToolCall times in milliseconds; `failed`: the answer was `{ error }`
+ *   blocking: boolean }} ToolCall times in milliseconds; `key` is
+ *   unique here, while a server may use an id again once it went on from an earlier point; `failed`: the answer was `{ error }`
  */
 
 export class ToolCalls {
@@ -23,11 +24,14 @@ export class ToolCalls {
     }
   }
 
+  /** @returns {number} the key of the call */
   called({ id, name, args }, turn, at) {
     const behavior = this.#blocking.get(name);
     const blocking = behavior ? behavior === "BLOCKING" : this.#usually;
-    const call = { id, name, args: args ?? {}, turn, at, state: "waiting", answered: null, response: null, blocking };
+    const key = this.calls.value.length + 1;
+    const call = { key, id, name, args: args ?? {}, turn, at, state: "waiting", answered: null, response: null, blocking };
     this.calls.value = [...this.calls.value, call];
+    return key;
   }
 
   /** @param {{ id: string, response: object, willContinue?: boolean }} answer */

@@ -50,6 +50,8 @@ export function List({ rows, began, follow }) {
     const next = new Set(opened.value);
     if (!next.delete(id)) next.add(id);
     opened.value = next;
+    // What somebody reads is not to run away.
+    follow.value = false;
   };
   const stop = active.value >= from && active.value < to ? active.value : from;
   return html`<div class="wire-list scroll" ref=${box} tabindex="0" role="region" aria-label="List of messages" onScroll=${scroll}
