@@ -44,6 +44,7 @@ window.converse = ({ setup = {}, player = null, token = window.token } = {}) => 
   const conversation = new conversing.Conversation({
     endpoint: location.origin.replace(/^http/, "ws"), token, setup: () => ({ ...SETUP, ...setup }), player, log,
   });
+  conversation.setup = setup;
   conversation.log = log;
   conversation.seen = () => ({
     state: conversation.state.value, activity: conversation.activity.value, problem: conversation.problem.value,

@@ -1,10 +1,25 @@
 """The console's modules in a page of their own: nothing but what a test imports, under the console's policy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from antiphon.console import assets
 
 STYLES = ("tokens", "base", "components")
+
+
+@contextmanager
+def shared_page(chromium: Any, **options: Any) -> Iterator[Any]:
+    """One page for many tests, which is quicker; what goes wrong in its script fails the last of them."""
+    context = chromium.new_context(**options)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(f"{error}"))
+    page.on("console", lambda told: problems.append(told.text) if told.type == "error" else None)
+    yield page
+    context.close()
+    assert not problems, problems
 
 
 def open_blank(page: Any, server: Any, *styles: str) -> Any:

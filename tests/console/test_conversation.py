@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.console.modules import load, open_blank, until
+from tests.console.modules import load, open_blank, shared_page, until
 
 from antiphon.testing import SPOKEN
 
@@ -27,14 +27,20 @@ otherwise: {say: "I see."}
 WEATHER = {"functionDeclarations": [{"name": "get_weather", "behavior": "BLOCKING"}]}
 
 
-@pytest.fixture
-def server(start):
-    return start(script=SCRIPT)
+@pytest.fixture(scope="module")
+def page(chromium, antiphon_servers):
+    """A page of a server whose turns end at once."""
+    server = antiphon_servers.start(script=SCRIPT, pace_turns=False)
+    with shared_page(chromium) as page:
+        yield ready(page, server)
+        page.evaluate("c.hangUp()")
+    antiphon_servers.stop(server)
 
 
 @pytest.fixture
-def page(server, new_page):
-    return ready(new_page(microphone=False), server)
+def paced(start, new_page):
+    """A page of a server whose turns last as long as their sound: only such can be interrupted."""
+    return ready(new_page(microphone=False), start(script=SCRIPT))
 
 
 def ready(page, server):
@@ -47,7 +53,10 @@ def ready(page, server):
 def begin(page, **options):
     """Start a conversation as ``c``, and wait until it is open."""
     player = "new FakePlayer()" if options.pop("player", False) else "null"
-    page.evaluate(f"options => {{ window.c = converse({{ ...options, player: {player} }}); c.connect(); }}", options)
+    page.evaluate(
+        f"options => {{ window.c?.hangUp(); window.c = converse({{ ...options, player: {player} }}); c.connect(); }}",
+        options,
+    )
     until(page, "c.state.value === 'open'")
 
 
@@ -117,7 +126,7 @@ class TestTurns:
         pcm = list(memoryview(SPOKEN["what_is_two_plus_three"].pcm).cast("h"))
         page.evaluate("c.activityStart()")
         assert page.evaluate("c.activity.value") == "hearing"
-        page.evaluate("SETUP.systemInstruction = { parts: [{ text: 'Be brief.' }] }; c.renew()")
+        page.evaluate("c.setup.systemInstruction = { parts: [{ text: 'Be brief.' }] }; c.renew()")
         page.evaluate("pcm => { c.sendAudio({ pcm: Int16Array.from(pcm) }); c.activityEnd(); }", pcm)
         seen = wait(page, "s.turns.some((turn) => turn.complete && turn.firstFrame)")
         assert said(seen, "user") == ["what is two plus three"]
@@ -128,12 +137,12 @@ class TestTurns:
 
 
 class TestInterruption:
-    def test_captions_are_cut_at_what_was_heard(self, page):
-        begin(page, player=True)
-        page.evaluate("c.sendText('count')")
-        wait(page, "s.lines.some((line) => line.text.endsWith('quite a while.'))")
-        page.evaluate("c.player.play(1.0); c.sendText('enough')")
-        seen = wait(page, "s.turns[1]?.firstFrame")
+    def test_captions_are_cut_at_what_was_heard(self, paced):
+        begin(paced, player=True)
+        paced.evaluate("c.sendText('count')")
+        wait(paced, "s.lines.some((line) => line.text.endsWith('quite a while.'))")
+        paced.evaluate("c.player.play(1.0); c.sendText('enough')")
+        seen = wait(paced, "s.turns[1]?.firstFrame")
         first, line = seen["turns"][0], seen["lines"][1]
         assert line["cut"]
         heard = line["text"][: line["heard"]]
@@ -142,18 +151,18 @@ class TestInterruption:
         assert "eight" not in heard
         assert first["interrupted"]
         assert first["droppedSeconds"] == pytest.approx(first["audioSeconds"] - 1.0, abs=0.01)
-        assert page.evaluate("c.player.flushes[0]") - first["interrupted"] < 50
+        assert paced.evaluate("c.player.flushes[0]") - first["interrupted"] < 50
         assert [each["kind"] for each in seen["lines"] if each["who"] == "note"] == ["interrupted"]
 
-    def test_speech_is_silenced_here_until_the_turn_ends(self, page):
-        begin(page, player=True)
-        page.evaluate("c.sendText('count')")
-        wait(page, "s.turns[0]?.firstFrame")
-        page.evaluate("c.player.play(0.5); c.stopSpeech()")
-        assert page.evaluate("c.activity.value") == "listening"
-        before = page.evaluate("Object.values(c.player.seconds)")
-        seen = wait(page, "s.lines.some((line) => line.text.endsWith('quite a while.'))")
-        assert page.evaluate("Object.values(c.player.seconds)") == before
+    def test_speech_is_silenced_here_until_the_turn_ends(self, paced):
+        begin(paced, player=True)
+        paced.evaluate("c.sendText('count')")
+        wait(paced, "s.turns[0]?.firstFrame")
+        paced.evaluate("c.player.play(0.5); c.stopSpeech()")
+        assert paced.evaluate("c.activity.value") == "listening"
+        before = paced.evaluate("Object.values(c.player.seconds)")
+        seen = wait(paced, "s.lines.some((line) => line.text.endsWith('quite a while.'))")
+        assert paced.evaluate("Object.values(c.player.seconds)") == before
         assert seen["turns"][0]["stopped"]
         assert seen["lines"][1]["cut"]
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.console.modules import load, open_blank, until
+from tests.console.modules import load, open_blank, shared_page, until
 
 HARNESS = (Path(__file__).parent / "conversing.js").read_text()
 SCRIPT = """
@@ -21,30 +21,32 @@ options => {
   const { html, render } = vendor;
   window.opened = [];
   const onReplay = options.replays ? (log, name) => opened.push({ log, name }) : undefined;
-  const place = document.createElement("div");
-  document.querySelector("main").append(place);
+  if (window.place) render(null, place);
+  window.place = document.querySelector("main");
   render(html`<${view.WireView} log=${log} onReplay=${onReplay} />`, place);
 }
 """
 
 
-@pytest.fixture
-def server(start):
-    return start(script=SCRIPT)
+@pytest.fixture(scope="module")
+def server(antiphon_servers):
+    server = antiphon_servers.start(script=SCRIPT, pace_turns=False)
+    yield server
+    antiphon_servers.stop(server)
 
 
-@pytest.fixture
-def blank(server, new_page):
-    """Opens a page with the modules."""
+def ready(page, server):
+    open_blank(page, server, "wire")
+    modules = {"wire": "live/wire.js", "conversing": "live/conversation.js", "replaying": "live/replay.js"}
+    load(page, vendor="vendor/preact.js", view="wireview/view.js", **modules)
+    page.evaluate(f"() => {{ {HARNESS} }}")
+    return page
 
-    def blank(**options):
-        page = open_blank(new_page(microphone=False, **options), server, "wire")
-        modules = {"wire": "live/wire.js", "conversing": "live/conversation.js", "replaying": "live/replay.js"}
-        load(page, vendor="vendor/preact.js", view="wireview/view.js", **modules)
-        page.evaluate(f"() => {{ {HARNESS} }}")
-        return page
 
-    return blank
+@pytest.fixture(scope="module")
+def page(chromium, server):
+    with shared_page(chromium, permissions=["clipboard-read", "clipboard-write"]) as page:
+        yield ready(page, server)
 
 
 def draw(page, frames, **options):
@@ -79,8 +81,7 @@ def rows(page):
 
 
 class TestLog:
-    def test_it_counts_what_the_browser_counts(self, blank):
-        page = blank()
+    def test_it_counts_what_the_browser_counts(self, page):
         seen = []
 
         def watch(socket):
@@ -99,8 +100,7 @@ class TestLog:
         until(page, "c.log.frames.value.at(-1).close")
         assert page.evaluate("c.log.count") == len(seen) > 25
 
-    def test_it_is_bounded_in_number_and_bytes(self, blank):
-        page = blank()
+    def test_it_is_bounded_in_number_and_bytes(self, page):
         kept = page.evaluate(
             """() => {
               const few = new wire.WireLog({ maxFrames: 10 });
@@ -118,22 +118,19 @@ class TestLog:
             [list(range(4997, 5000)), 5000, {"frames": 4997, "bytes": 4997 * 300}, 900],
         ]
 
-    def test_a_saved_log_is_the_same(self, blank):
-        page = blank()
+    def test_a_saved_log_is_the_same(self, page):
         text = "".join(json.dumps(each) + "\n" for each in SAVED)
         again = page.evaluate("text => wire.WireLog.fromJSONL(text).toJSONL()", text)
         assert [json.loads(line) for line in again.splitlines()] == SAVED
 
-    def test_a_file_that_is_none_is_refused_with_its_line(self, blank):
-        page = blank()
+    def test_a_file_that_is_none_is_refused_with_its_line(self, page):
         read = "text => { try { wire.WireLog.fromJSONL(text); } catch (error) { return error.message; } }"
         for text, told in REFUSED.items():
             problem = page.evaluate(read, text)
             assert told in problem
             assert "JSONL" in problem
 
-    def test_a_replay_gives_the_same_lines(self, blank):
-        page = blank()
+    def test_a_replay_gives_the_same_lines(self, page):
         page.evaluate("setup => { window.c = converse({ setup }); c.connect(); }", {"tools": [WEATHER]})
         page.evaluate("c.sendText('hello')")
         until(page, "c.turns.value[0]?.complete && c.resumable.value")
@@ -158,8 +155,7 @@ class TestLog:
 
 
 class TestView:
-    def test_sound_is_folded(self, blank):
-        page = blank()
+    def test_sound_is_folded(self, page):
         draw(page, SAVED)
         assert rows(page) == [
             '0:00.000 → sent setup {"model":"models/m"} 30 B',
@@ -171,8 +167,7 @@ class TestView:
         page.get_by_label("Fold sound").uncheck()
         assert page.locator(".wire-item").first.get_attribute("aria-setsize") == "41"
 
-    def test_it_is_filtered_by_text_direction_and_kind(self, blank):
-        page = blank()
+    def test_it_is_filtered_by_text_direction_and_kind(self, page):
         draw(page, SAVED)
         page.get_by_label("Find").fill("NEEDLE")
         assert len(rows(page)) == 1
@@ -187,8 +182,7 @@ class TestView:
         page.get_by_label("realtimeInput.audio").uncheck()
         assert len(rows(page)) == 4
 
-    def test_a_row_opens_and_is_copied_whole(self, blank):
-        page = blank(permissions=["clipboard-read", "clipboard-write"])
+    def test_a_row_opens_and_is_copied_whole(self, page):
         draw(page, [SAVED[0], SAVED[2]])
         page.locator(".wire-row").nth(1).press("Enter")
         assert "AAAA…856 characters" in page.locator(".wire-detail pre").inner_text()
@@ -196,8 +190,7 @@ class TestView:
         page.get_by_text("Copied.").wait_for()
         assert json.loads(page.evaluate("navigator.clipboard.readText()")) == SAVED[2]["message"]
 
-    def test_what_is_downloaded_can_be_opened(self, blank, tmp_path):
-        page = blank()
+    def test_what_is_downloaded_can_be_opened(self, page, tmp_path):
         draw(page, SAVED, replays=True)
         with page.expect_download() as download:
             page.get_by_role("button", name="Download JSONL").click()
@@ -210,8 +203,7 @@ class TestView:
         page.set_input_files("input[type=file]", {"name": "x.jsonl", "mimeType": "text/plain", "buffer": b"nonsense"})
         assert "Line 1" in page.get_by_role("alert").inner_text()
 
-    def test_twenty_thousand_rows_are_a_screenful(self, blank):
-        page = blank()
+    def test_twenty_thousand_rows_are_a_screenful(self, page):
         draw(
             page, [frame(n, "in", {"serverContent": {"outputTranscription": {"text": f"{n}."}}}) for n in range(20_000)]
         )
@@ -239,8 +231,7 @@ class TestView:
         )
         assert seconds < 2
 
-    def test_it_pauses_and_clears(self, blank):
-        page = blank()
+    def test_it_pauses_and_clears(self, page):
         draw(page, SAVED)
         page.get_by_role("button", name="Clear").click()
         page.get_by_text("Nothing to show.").wait_for()
@@ -256,8 +247,8 @@ class TestView:
         until(page, "document.querySelectorAll('.wire-row').length === 7")
 
     @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", "viewport": {"width": 320, "height": 700}}])
-    def test_nobody_is_kept_out(self, blank, axe, options):
-        page = blank(**options)
+    def test_nobody_is_kept_out(self, new_page, server, axe, options):
+        page = ready(new_page(microphone=False, **options), server)
         draw(page, SAVED, replays=True)
         page.get_by_text("Kinds").click()
         page.locator(".wire-row").nth(2).click()
