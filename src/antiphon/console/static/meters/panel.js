@@ -139,6 +139,8 @@ function Projected({ money }) {
   return told.map(([words, { amount, basis }]) => html`<p class="hint" key=${words}>${words} ${dollars(amount)}: ${BASES[basis] ?? basis}.</p>`);
 }
 
+const span = (minutes) => (minutes < 1 ? `${Math.round(60 * minutes)} seconds` : `${minutes.toFixed(1)} minutes`);
+
 function Curve({ curve, free, hosted }) {
   if (curve.length < 2) return null;
   const last = curve.at(-1);
@@ -147,10 +149,10 @@ function Curve({ curve, free, hosted }) {
     hosted?.amount != null && { label: "if hosted", token: "--chart-3", format: dollars, of: "hosted", dashed: !free },
   ].filter(Boolean);
   if (!lines.length) return null;
-  const text = `After ${last.minutes.toFixed(1)} minutes and ${curve.length} turns: ${lines.map(({ label, of }) => `${dollars(last[of])} ${label}`).join(", ")}.`;
+  const text = `After ${span(last.minutes)} and ${curve.length} turns: ${lines.map(({ label, of }) => `${dollars(last[of])} ${label}`).join(", ")}.`;
   return html`<figure class="trend">
       <figcaption>${text}</figcaption>
-      <${Plot} key=${lines.map((line) => line.of).join()} label="Cost by minute. ${text}" x=${{ label: "minutes", format: (value) => String(Math.round(value * 100) / 100) }} series=${lines}
+      <${Plot} key=${lines.map((line) => line.of).join()} label="Cost by minute. ${text}" x=${{ label: "minutes", zero: true, format: (value) => String(Math.round(value * 1000) / 1000) }} series=${lines}
         data=${[curve.map((point) => point.minutes), ...lines.map(({ of }) => curve.map((point) => point[of]))]} />
     </figure>
     <details><summary>Cost by turn as a table</summary>
@@ -164,6 +166,8 @@ function Curve({ curve, free, hosted }) {
 
 // --- context and budget ------------------------------------------------------------------------------------------
 
+const percent = (share) => (share > 0 && share < 0.001 ? "less than 0.1 %" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`);
+
 function Fill({ context }) {
   const id = useId();
   if (!context) return null;
@@ -173,7 +177,7 @@ function Fill({ context }) {
   return html`<section class="meter-part" aria-label="Context">
     <h2 id=${id}>Context</h2>
     <meter aria-labelledby=${id} min="0" max=${window} high=${0.8 * window} optimum="0" value=${Math.min(tokens, window)}></meter>
-    <p class="hint">${tokens.toLocaleString("en")} of ${window.toLocaleString("en")} tokens, ${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %, were read last.${slides}</p>
+    <p class="hint">${tokens.toLocaleString("en")} of ${window.toLocaleString("en")} tokens, ${percent(share)}, were read last.${slides}</p>
   </section>`;
 }
 

@@ -24,9 +24,9 @@ export function style(path) {
 }
 
 /**
- * @param {{ label: string, x: { label: string, format: (value: number) => string }, series: { label: string, token: string, dashed?: boolean,
+ * @param {{ label: string, x: { label: string, zero?: boolean, format: (value: number) => string }, series: { label: string, token: string, dashed?: boolean,
  *   format: (value: number) => string }[], data: number[][] }} properties
- *   `label`: what is to be seen, in a sentence; `token`: the colour, a custom property; `data`: x first, then each series
+ *   `label`: what is to be seen, in a sentence; `x.zero`: begin at nothing; `token`: the colour, a custom property; `data`: x first, then each series
  */
 export function Plot({ label, x, series, data }) {
   const place = useRef(null);
@@ -65,10 +65,10 @@ function options(place, x, series) {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: false }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+    scales: { x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [x.zero ? 0 : least, most]) }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
       { ...axis, size: 34, label: x.label, labelFont: font, labelSize: 14, values: (_, values) => values.map(x.format) },
-      { ...axis, size: 58, values: (_, values) => values.map(series[0].format) },
+      { ...axis, size: 66, values: (_, values) => values.map(series[0].format) },
     ],
     series: [{}, ...series.map((each) => ({ label: each.label, stroke: token(each.token), width: 2, dash: each.dashed ? [6, 4] : undefined, points: { show: true, size: 5, fill: token(each.token) } }))],
   };
