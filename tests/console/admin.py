@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def in_database(data_dir: Path, work: Callable[[Database], Any]) -> Any:
         finally:
             await database.aclose()
 
-    return asyncio.run(inside())
+    # In a thread of its own: Playwright's loop may run in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(inside())).result()
 
 
 def spend(data_dir: Path, owner: str, dollars: float = 0.5, **changes: Any) -> None:

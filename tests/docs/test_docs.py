@@ -54,6 +54,10 @@ ELSEWHERE = {
     "antiphon models pull hf:Systran/faster-whisper-small.en --name my-whisper": "tests/cli/test_models.py",
     "antiphon models pull https://example.com/voice.onnx --sha256 5efe09e6...": "tests/cli/test_models.py",
     "antiphon models remove kokoro": "tests/cli/test_models.py",
+    "antiphon keys change ak_1f0c9a53b7d2 --day 20 --concurrent none": "tests/cli/test_keys.py",
+    "antiphon keys rotate ak_1f0c9a53b7d2": "tests/cli/test_keys.py",
+    "antiphon keys rotate ak_1f0c9a53b7d2 --grace 0s": "tests/cli/test_keys.py",
+    "antiphon keys revoke ak_1f0c9a53b7d2": "tests/cli/test_keys.py",
 }
 """Lines of shell that are not run as they stand, and what runs them instead."""
 
@@ -68,6 +72,7 @@ PRINTS = {
     ],
     "docs/costs.md": [["billed,calls,open_seconds,", '"currency":"USD"']],
     "docs/javascript.md": [["12 times 12 is 144."]],
+    "docs/keys.md": [["antiphon-", "$5.00 a day, 2 at once"], ["Ready."], ["key.create", "whole; the last is"]],
     "docs/language-models.md": [["on this computer"]],
     "docs/models-on-disk.md": [
         ["whisper-small", "kokoro"],

@@ -68,7 +68,7 @@ def list_(
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("number", "at (UTC)", "who", "action", "target", "detail"):
-            table.add_column(name, no_wrap=True)
+            table.add_column(name, no_wrap=name != "detail", overflow="fold")
         for entry in entries:
             at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
             cells = (str(entry.seq), at, entry.actor or entry.owner, entry.action, entry.target, entry.detail)
