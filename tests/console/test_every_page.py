@@ -48,7 +48,7 @@ def test_nobody_is_kept_out(seeded, new_page, axe, look):
     found = {}
     for path in PAGES:
         page.goto(f"{server.url}/console{path.format(**sessions)}")
-        page.wait_for_function("!document.querySelector('#app > .loading')")
+        page.wait_for_selector("#app > .loading", state="detached")
         violations = axe(page)
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if overflow > 0:
