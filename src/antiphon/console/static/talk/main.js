@@ -2,21 +2,14 @@ import { computed, effect, html, render, signal } from "../vendor/preact.js";
 import { watchDevices } from "../audio/devices.js";
 import { Settings } from "../settings/state.js";
 import { Checks } from "./checks.js";
-import { Controls, TextBox, Tiles } from "./controls.js";
-import { Help } from "./help.js";
 import { Keys } from "./keys.js";
-import { Levels } from "./levels.js";
-import { Options } from "./options.js";
 import { Panels } from "./panels.js";
 import { preference } from "./preferences.js";
 import { Saved } from "./saved.js";
 import { startData } from "./server.js";
-import { Banners, Length, Status } from "./status.js";
-import { Summary } from "./summary.js";
+import { Banners } from "./status.js";
 import { Surroundings } from "./surroundings.js";
 import { Talk } from "./talk.js";
-import { Mocks, OfferedFunctions } from "./tools.js";
-import { Transcript } from "./transcript.js";
 import { Welcome } from "./welcome.js";
 
 const start = startData();
@@ -24,7 +17,6 @@ const settings = await Settings.fromLink(location.hash);
 takeServedModel();
 const talk = new Talk(settings, start);
 const checks = new Checks(start);
-const mocks = new Mocks();
 const saved = new Saved(talk);
 const surroundings = new Surroundings(talk.alive);
 const captions = { size: preference("captions.size", "medium"), announce: preference("captions.announce", false) };
@@ -43,6 +35,11 @@ const keys = new Keys({
 const announces = computed(() => captions.announce.value || talk.silent.value || talk.player.value === null);
 const modelName = computed(() => start.models.find((each) => `models/${each.id}` === settings.model.value)?.name ?? "Model");
 
+const parts = signal(null);
+const problem = signal("");
+/** What the parts of a call share. */
+const page = { talk, saved, keys, captions, announces, modelName, open, field };
+
 const PANELS = [
   { name: "meters", title: "Meters", load: loadMeters },
   { name: "settings", title: "Settings", load: loadSettings, note: () => html`<${Outdated} />` },
@@ -60,7 +57,8 @@ async function loadMeters() {
 }
 
 async function loadSettings() {
-  const { SettingsPanel } = await import("../settings/panel.js");
+  const [{ SettingsPanel }, { Mocks, OfferedFunctions }] = await Promise.all([import("../settings/panel.js"), import("./tools.js")]);
+  const mocks = new Mocks();
   return () => html`<${SettingsPanel} settings=${settings} /><${OfferedFunctions} setup=${settings.setup.value} mocks=${mocks} />`;
 }
 
@@ -91,40 +89,33 @@ function App() {
   return html`<div class="talk ${open.panel.value ? "with-panel" : ""} stage-${stage}">
     <div class="stage">
       <${Banners} talk=${talk} surroundings=${surroundings} />
-      ${stage === "start" ? html`<${Welcome} talk=${talk} checks=${checks} replay=${saved} />` : html`<${Call} stage=${stage} />`}
+      ${stage === "start" ? html`<${Welcome} talk=${talk} checks=${checks} replay=${saved} />` : html`<${Later} name="Call" page=${page} />`}
     </div>
     <${Panels} panels=${PANELS} open=${open.panel} />
-    <${Options} talk=${talk} captions=${captions} open=${open.options} />
-    <${Help} keys=${keys} open=${open.help} />
+    ${open.help.value && html`<${Later} name="Help" keys=${keys} open=${open.help} />`}
   </div>`;
 }
 
-function Call({ stage }) {
-  const conversation = talk.conversation.value;
-  return html`
-    ${stage === "call" && html`<header class="call-head">
-      <${Status} talk=${talk} />
-      ${talk.recording.value && html`<span class="badge bad"><span class="dot" aria-hidden="true"></span>Recording</span>`}
-      <${Levels} user=${userLevel} model=${modelLevel} />
-      <${Length} talk=${talk} />
-    </header>`}
-    ${stage === "replay" && html`<div class="banner notice" role="status"><p><strong>Replay</strong> of ${saved.name.value}, ${saved.length}. Nothing is sent.</p>
-      <button onClick=${() => saved.listen()}>Listen</button><button onClick=${() => saved.close()}>Close</button></div>`}
-    <${Transcript} conversation=${conversation} announce=${announces.value} size=${captions.size.value} modelName=${modelName.value} mocks=${stage === "call" ? mocks : null}
-      empty=${stage === "call" ? "Ask something, by voice or by typing: “What can you do?”" : "Nothing was said."} />
-    ${stage === "call" && html`<footer class="dock">
-      <${Tiles} talk=${talk} />
-      <${TextBox} talk=${talk} field=${field} />
-      <${Controls} talk=${talk} keys=${keys} options=${open.options} help=${open.help} />
-    </footer>`}
-    ${stage === "after" && html`<${Summary} talk=${talk} again=${() => (talk.stage.value = "start")} />`}
-  `;
+/** Loaded once it is wanted: the first page need not wait for it. */
+function Later({ name, ...properties }) {
+  if (problem.value) return html`<p class="problem" role="alert">${problem.value} <button onClick=${load}>Try again</button></p>`;
+  const Part = parts.value?.[name];
+  return Part ? html`<${Part} ...${properties} />` : null;
 }
 
-const userLevel = () => (talk.sending.peek() ? (talk.capture.peek()?.level.peek() ?? 0) : 0);
-const modelLevel = () => talk.player.peek()?.level.peek() ?? 0;
+async function load() {
+  problem.value = "";
+  try {
+    parts.value = await import("./call.js");
+  } catch (error) {
+    problem.value = `A part of this page could not be loaded: ${error.message}`;
+  }
+}
 
-effect(() => talk.alive.value && mocks.serve(talk.conversation.value));
+effect(() => {
+  const wanted = talk.starting.value || talk.stage.value !== "start" || open.help.value;
+  if (wanted && !parts.peek()) load();
+});
 watchDevices();
 keys.listen();
 const place = document.getElementById("app");

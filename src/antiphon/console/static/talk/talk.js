@@ -20,6 +20,8 @@ const ALIVE = new Set(["connecting", "open", "reconnecting"]);
 export class Talk {
   /** "start", "call", "after" or "replay" */
   stage = signal("start");
+  /** whether devices are being opened for a call */
+  starting = signal(false);
   conversation = signal(null);
   log = signal(null);
   channel = signal(null);
@@ -54,6 +56,7 @@ export class Talk {
   #manual = signal(false);
   #sent = signal("");
   #speaking = false;
+  #attempt = 0;
   #stopListening = () => {};
 
   /** @param {import("../settings/state.js").Settings} settings @param {import("./server.js").Start} start */
@@ -83,18 +86,23 @@ export class Talk {
 
   /** Begin a call. Call it in a tap. @param {{ microphone: boolean }} options */
   async begin({ microphone }) {
+    const attempt = (this.#attempt += 1);
+    this.starting.value = true;
     this.trouble.value = null;
     // Both are asked for within the tap: a phone refuses later.
-    const [player, capture] = await Promise.all([this.openPlayer(), microphone ? this.#openCapture() : null]);
-    if (microphone && !capture) {
-      await player?.close();
-      return;
+    const [player, capture] = await Promise.all([this.openPlayer(), microphone ? this.#newCapture() : null]);
+    const late = attempt !== this.#attempt;
+    if (late || (microphone && !capture)) {
+      player?.close();
+      capture?.close();
+    } else {
+      if (capture) this.#use(capture);
+      this.#connect(player);
     }
-    this.player.value = player;
-    this.#connect(player);
+    if (!late) this.starting.value = false;
   }
 
-  /** Begin a call by typing. */
+  /** Begin a call by typing; whoever is still asked for the microphone has changed their mind. */
   async beginWith(text) {
     await this.begin({ microphone: false });
     this.say(text);
@@ -211,6 +219,7 @@ export class Talk {
     this.recording.value = this.start.recording === "always" || (this.start.recording === "consented" && this.consent.value);
     for (const vision of [this.camera, this.screen]) vision.reset();
     this.held.value = this.muted.value = false;
+    this.player.value = player;
     this.channel.value?.close();
     this.channel.value = null;
     this.log.value = log;
@@ -229,20 +238,28 @@ export class Talk {
     return setup;
   }
 
+  /** Turn the microphone on, or change it. @returns {Promise<boolean>} whether it is on */
   async #openCapture() {
+    const capture = await this.#newCapture();
+    if (capture) this.#use(capture);
+    return capture !== null;
+  }
+
+  async #newCapture() {
     const processing = Object.fromEntries(Object.entries(this.processing).map(([name, on]) => [name, on.value]));
-    let capture;
     try {
-      capture = await Capture.open({ deviceId: this.devices.microphone.value || undefined, ...processing });
+      return await Capture.open({ deviceId: this.devices.microphone.value || undefined, ...processing });
     } catch (error) {
       this.#tell(error);
       return null;
     }
+  }
+
+  #use(capture) {
     this.#closeCapture();
     this.#stopListening = capture.listen((chunk) => this.#hear(chunk));
     capture.ended.subscribe((ended) => ended && this.#lost(capture));
     this.capture.value = capture;
-    return capture;
   }
 
   #hear(chunk) {

@@ -13,10 +13,14 @@ const STATES = {
 const SCHEDULING = ["", "INTERRUPT", "WHEN_IDLE", "SILENT"];
 const FIRST_ANSWER = '{\n  "result": "ok"\n}';
 
+/** One for all that show them. */
+const texts = preference("mocks", {});
+const automatics = preference("mocks.automatic", {});
+
 /** Answers to functions that nobody runs: kept by name, and given by themselves where wanted. */
 export class Mocks {
-  #texts = preference("mocks", {});
-  #automatic = preference("mocks.automatic", {});
+  #texts = texts;
+  #automatic = automatics;
 
   /** @returns {string} JSON */
   textOf(name) {

@@ -6,6 +6,7 @@ import { Picture } from "./picture.js";
 /** Where everybody begins: one button, a line to type, a model, and whether all is there. */
 export function Welcome({ talk, checks, replay }) {
   const ready = checks.ready.value;
+  const hint = talk.starting.value ? "Waiting for the microphone: your browser may ask you." : "Your browser asks for the microphone once you press it.";
   const begin = () => {
     checks.close();
     talk.begin({ microphone: true });
@@ -13,9 +14,9 @@ export function Welcome({ talk, checks, replay }) {
   return html`<div class="welcome">
     <div class="hero">
       <p class="hero-title" aria-hidden="true">Say something.</p>
-      <button class="primary start" onClick=${begin} disabled=${!ready} aria-describedby="start-hint"><${Icon} name="microphone" /> Start talking</button>
-      <p class="hint" id="start-hint">${ready ? "Your browser asks for the microphone once you press it." : "Something is in the way: see below."}</p>
-      <${TypeInstead} talk=${talk} disabled=${!ready} />
+      <button class="primary start" onClick=${begin} disabled=${!ready || talk.starting.value} aria-describedby="start-hint"><${Icon} name="microphone" /> Start talking</button>
+      <p class="hint" id="start-hint" aria-live="polite">${ready ? hint : "Something is in the way: see below."}</p>
+      <${TypeInstead} talk=${talk} checks=${checks} disabled=${!ready} />
       <div class="choices row">
         <${ModelPicker} settings=${talk.settings} models=${checks.start.value.models} />
         <${Consent} talk=${talk} />
@@ -26,11 +27,12 @@ export function Welcome({ talk, checks, replay }) {
   </div>`;
 }
 
-function TypeInstead({ talk, disabled }) {
+function TypeInstead({ talk, checks, disabled }) {
   const id = useId();
   const text = useSignal("");
   const send = (event) => {
     event.preventDefault();
+    checks.close();
     if (text.value.trim()) talk.beginWith(text.value.trim());
   };
   return html`<form class="type-instead" onSubmit=${send}>

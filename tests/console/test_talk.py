@@ -1,0 +1,387 @@
+"""The page where one talks: by voice, by keys and by typing, with tools, interruptions and what goes wrong."""
+
+import gzip
+import json
+import re
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+from starlette.exceptions import HTTPException
+from tests.console.conftest import speak
+
+from antiphon.calls.caller import Caller
+from antiphon.console.talk import make_token
+from antiphon.store.database import Database
+from antiphon.store.grants import Grants
+
+STORY = (
+    "Once upon a time there was a lighthouse at the end of a long pier, and its keeper counted every step aloud. " * 2
+)
+SCRIPT = f"""
+similar: 0.8
+rules:
+  - when: "story"
+    say: "{STORY}"
+  - when: "weather in *"
+    call: {{name: get_weather, args: {{city: "{{0}}"}}}}
+    after: "It is {{result.degrees}} degrees in {{0}}."
+otherwise: {{builtin: true}}
+"""
+DENIED = """
+navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
+"""
+
+
+@pytest.fixture
+def server(start):
+    return start(script=SCRIPT, pace_turns=False)
+
+
+class Talking:
+    """A page that was opened, and what it sent."""
+
+    def __init__(self, page, server):
+        self.page = page
+        self.sent = []
+        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: self.sent.append(json.loads(frame))))
+        page.goto(f"{server.url}/console/")
+
+    def type_instead(self, text):
+        self.page.get_by_label("Type instead").fill(text)
+        self.page.keyboard.press("Enter")
+
+    def start(self):
+        self.page.get_by_role("button", name="Start talking").click()
+        self.is_now("Listening")
+
+    def say(self, text):
+        self.page.get_by_label("Type to the model").fill(text)
+        self.page.keyboard.press("Enter")
+
+    def press(self, name):
+        self.page.get_by_role("group", name="Call").get_by_role("button", name=name).click()
+
+    def is_now(self, text):
+        expect(self.page.locator(".status")).to_have_text(text, timeout=15_000)
+
+    def hears(self, text):
+        """Wait for a finished line of the model."""
+        expect(self.log.locator("[data-who=model]").filter(has_text=text)).to_have_count(1, timeout=15_000)
+
+    @property
+    def log(self):
+        return self.page.get_by_role("log")
+
+    def inputs(self, kind):
+        return [each["realtimeInput"][kind] for each in self.sent if kind in each.get("realtimeInput", {})]
+
+    @property
+    def setups(self):
+        return [each["setup"] for each in self.sent if "setup" in each]
+
+
+@pytest.fixture
+def talking(server, new_page):
+    return lambda **options: Talking(new_page(**options), server)
+
+
+def choose_tools(page):
+    page.get_by_role("tab", name="Settings").click()
+    page.get_by_label("Preset", exact=True).select_option(label="Tools demo")
+
+
+class TestStart:
+    def test_what_a_page_must_know(self, server):
+        known = httpx.get(f"{server.url}/console/api/start").json()
+        assert {"id": "gemini-3.8-live", "name": "Gemini 3.8 Live", "status": "stable"} in known["models"]
+        assert [each["ready"] for each in known["engines"]] == [True]
+        assert known["recording"] == "off"
+        assert known["picture_tokens"][""] == 258
+        assert f":{known['tls_port']}" in server.tls_url
+
+    def test_a_token_opens_one_session(self, server):
+        answer = httpx.post(f"{server.url}/console/api/token")
+        assert answer.json()["name"].startswith("auth_tokens/")
+
+    async def test_too_many_tokens(self, tmp_path):
+        database = Database(tmp_path / "tokens.db")
+        await database.open()
+        grants = Grants(database, per_owner=1)
+        desk = SimpleNamespace(memory=SimpleNamespace(grants=grants))
+        await make_token(desk, Caller())
+        with pytest.raises(HTTPException, match="end some under Tokens") as refused:
+            await make_token(desk, Caller())
+        await database.aclose()
+        assert refused.value.status_code == 429
+
+    def test_who_types_while_the_browser_asks_goes_without(self, server, new_page):
+        page = new_page()
+        page.add_init_script("navigator.mediaDevices.getUserMedia = () => new Promise(() => {})")
+        talk = Talking(page, server)
+        page.get_by_role("button", name="Start talking").click()
+        expect(page.get_by_text("Waiting for the microphone")).to_be_visible()
+        talk.type_instead("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+
+    def test_the_first_page_is_light(self, server, new_page):
+        page, scripts = new_page(), {}
+        page.on("response", lambda answer: scripts.setdefault(answer.url) if answer.url.endswith(".js") else None)
+        page.goto(f"{server.url}/console/")
+        page.get_by_role("button", name="Start talking").wait_for()
+        sizes = {url: len(gzip.compress(httpx.get(url).content)) for url in scripts}
+        assert sum(sizes.values()) < 80_000, sizes
+        assert not [url for url in sizes if "uplot" in url]
+
+    def test_a_refused_microphone_names_the_way_out(self, server, new_page):
+        page = new_page(microphone=False)
+        page.add_init_script(DENIED)
+        talk = Talking(page, server)
+        page.get_by_role("button", name="Try: Microphone").click()
+        expect(page.locator(".check-row", has_text="Microphone")).to_contain_text("allow the microphone")
+        page.get_by_role("button", name="Start talking").click()
+        expect(page.get_by_role("alert")).to_contain_text("allow the microphone")
+        talk.type_instead("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+
+
+class TestWords:
+    def test_a_typed_question(self, talking):
+        talk = talking()
+        talk.type_instead("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+        expect(talk.log.locator("[data-who=user]")).to_contain_text("What is two plus three?")
+        talk.is_now("Ready for your words")
+        assert talk.page.evaluate("__mic.opened") == 0
+
+    def test_a_spoken_question_and_the_summary(self, talking):
+        talk = talking()
+        talk.start()
+        speak(talk.page, "what_is_two_plus_three")
+        talk.hears("2 plus 3 is 5")
+        expect(talk.log.locator("[data-who=user]")).to_contain_text(re.compile("two plus three", re.I))
+        expect(talk.log.locator(".reaction")).to_have_text(re.compile(r"\d+ (ms|s)"))
+        talk.press("Hang up")
+        summary = talk.page.get_by_role("region", name="Summary of the call")
+        expect(summary).to_contain_text("Turns1")
+        expect(summary).to_contain_text(re.compile(r"Cost\$0"))
+        assert "/console/sessions/" in summary.get_by_role("link", name="Open the trace").get_attribute("href")
+        assert talk.page.evaluate("__mic.opened") == 1
+
+    def test_what_was_cut_off_is_struck_through(self, start, new_page):
+        talk = Talking(new_page(), start(script=SCRIPT))
+        talk.type_instead("story")
+        expect(talk.page.locator("[data-who=model]")).to_contain_text(re.compile("pier.* pier"))
+        talk.say("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+        cut = talk.log.locator("[data-who=model]").first
+        assert cut.locator("del").inner_text().strip() in STORY
+        expect(cut).to_contain_text("(not heard)")
+        expect(talk.log.locator("[data-kind=interrupted]")).to_have_text(re.compile(r"Interrupted.* Silent .*\d+ ms"))
+
+    def test_escape_silences(self, talking):
+        talk = talking()
+        talk.type_instead("story")
+        expect(talk.page.locator("[data-who=model]")).to_contain_text(re.compile("pier.* pier"))
+        talk.page.keyboard.press("Escape")
+        expect(talk.log.locator("del")).to_have_count(1)
+
+    def test_only_captions_nobody_speaks_are_announced(self, talking):
+        talk = talking()
+        talk.type_instead("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+        line = talk.log.locator("[data-who=model]")
+        expect(line).to_have_attribute("aria-live", "off")
+        talk.press("Sound off")
+        expect(line).not_to_have_attribute("aria-live", "off")
+
+
+class TestMicrophone:
+    def test_push_to_talk_by_the_space_bar(self, talking):
+        talk = talking()
+        talk.start()
+        talk.press("Push to talk")
+        talk.is_now("Hold to talk")
+        expect(talk.page.get_by_role("button", name="Hold to talk")).to_be_visible()
+        talk.page.keyboard.down(" ")
+        talk.is_now("Hearing you")
+        speak(talk.page, "what_is_two_plus_three")
+        talk.page.keyboard.up(" ")
+        talk.hears("2 plus 3 is 5")
+        assert talk.setups[-1]["realtimeInputConfig"] == {"automaticActivityDetection": {"disabled": True}}
+        assert talk.setups[-1]["sessionResumption"]["handle"]
+        assert (len(talk.inputs("activityStart")), len(talk.inputs("activityEnd"))) == (1, 1)
+
+    def test_m_mutes(self, talking):
+        talk = talking()
+        talk.start()
+        talk.page.keyboard.press("m")
+        talk.is_now("Muted")
+        expect(talk.page.get_by_role("button", name="Mute")).to_have_attribute("aria-pressed", "true")
+        talk.page.wait_for_timeout(50)
+        sent = len(talk.inputs("audio"))
+        talk.page.wait_for_timeout(200)
+        assert len(talk.inputs("audio")) == sent
+        assert talk.inputs("audioStreamEnd") == [True]
+        talk.page.keyboard.press("m")
+        talk.is_now("Listening")
+
+    def test_a_key_can_be_taken_away(self, talking):
+        talk = talking()
+        talk.start()
+        talk.page.keyboard.press("?")
+        dialog = talk.page.get_by_role("dialog", name="Keyboard")
+        dialog.get_by_role("button", name="Change the key: Mute or open the microphone").click()
+        talk.page.keyboard.press("t")
+        expect(dialog.get_by_role("alert")).to_contain_text("is taken by")
+        dialog.get_by_role("button", name="No key: Mute or open the microphone").click()
+        talk.page.keyboard.press("Escape")
+        talk.page.keyboard.press("m")
+        talk.is_now("Listening")
+        assert json.loads(talk.page.evaluate("localStorage['antiphon.keys.chosen']")) == {"mute": ""}
+
+
+class TestTools:
+    def test_a_call_is_answered(self, talking):
+        talk = talking()
+        choose_tools(talk.page)
+        talk.page.get_by_text("2 functions offered").click()
+        expect(talk.page.get_by_label("Schema of get_weather")).to_contain_text('"required"')
+        talk.type_instead("weather in Paris")
+        card = talk.log.get_by_role("region", name="Function get_weather")
+        expect(card).to_contain_text('"city": "Paris"')
+        answer = card.get_by_label("Answer (JSON)")
+        answer.fill("[1]")
+        expect(card).to_contain_text("must be an object")
+        expect(card.get_by_role("button", name="Send answer")).to_be_disabled()
+        answer.fill('{"degrees": 21}')
+        card.get_by_role("button", name="Send answer").click()
+        talk.hears("It is 21 degrees in Paris")
+        talk.say("weather in Rome")
+        card.nth(1).get_by_label("Answer automatically").click()
+        talk.hears("It is 21 degrees in Rome")
+        talk.say("weather in Oslo")
+        talk.hears("It is 21 degrees in Oslo")
+        expect(talk.log.get_by_text("answered", exact=True)).to_have_count(3)
+
+
+class TestTrouble:
+    def test_a_setup_that_is_refused(self, talking):
+        talk = talking()
+        talk.page.get_by_role("tab", name="Settings").click()
+        talk.page.get_by_text("Setup as JSON").click()
+        raw = talk.page.get_by_label("What is sent as")
+        raw.fill('{"model": "models/nobody"}')
+        raw.blur()
+        talk.type_instead("Hello")
+        expect(talk.page.locator(".banner").get_by_text("nobody is not found")).to_be_visible()
+        expect(talk.page.get_by_role("button", name="Reconnect")).to_be_visible()
+        talk.is_now("Not connected")
+
+    def test_offline(self, talking):
+        talk = talking()
+        talk.page.wait_for_load_state("networkidle")
+        talk.page.context.set_offline(True)
+        expect(talk.page.get_by_text("This computer is offline.")).to_be_visible()
+        talk.page.context.set_offline(False)
+        expect(talk.page.get_by_text("This computer is offline.")).to_have_count(0)
+
+    def test_changed_settings_hold_after_a_new_connection(self, talking):
+        talk = talking()
+        talk.type_instead("My name is Alice.")
+        talk.hears("Alice")
+        talk.page.get_by_role("tab", name="Settings").click()
+        talk.page.get_by_label("Preset", exact=True).select_option(label="Fast turn")
+        talk.page.get_by_role("button", name="Reconnect to apply").click()
+        expect(talk.page.get_by_role("button", name="Reconnect to apply")).to_have_count(0)
+        talk.is_now("Ready for your words")
+        assert talk.setups[-1]["realtimeInputConfig"]["automaticActivityDetection"]["silenceDurationMs"] == 300
+
+
+class TestRecording:
+    def test_consent_is_a_label_and_a_sign(self, start, new_page):
+        server = start(script=SCRIPT, pace_turns=False, recording={"mode": "consented"})
+        talk = Talking(new_page(), server)
+        talk.page.get_by_label("Record this call").check()
+        talk.type_instead("Hello")
+        expect(talk.page.locator(".call-head").get_by_text("Recording")).to_be_visible()
+        talk.is_now("Ready for your words")
+        assert talk.setups[0]["labels"] == {"antiphon_record": "yes"}
+
+
+class TestSaved:
+    def test_a_saved_call_is_shown_again(self, talking, tmp_path):
+        messages = [
+            ("out", {"setup": {"model": "models/gemini-3.8-live"}}),
+            ("in", {"setupComplete": {"sessionId": "s1"}}),
+            ("out", {"realtimeInput": {"text": "Are you there?"}}),
+            ("in", {"serverContent": {"outputTranscription": {"text": "I was here."}}}),
+            ("in", {"serverContent": {"turnComplete": True}}),
+        ]
+        lines = [{"at": at, "direction": way, "socket": 1, "message": each} for at, (way, each) in enumerate(messages)]
+        saved = tmp_path / "call.jsonl"
+        saved.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        talk = talking()
+        talk.page.locator("input[type=file]").set_input_files(saved)
+        talk.hears("I was here.")
+        expect(talk.page.get_by_text("Replay of call.jsonl")).to_be_visible()
+        assert talk.sent == []
+
+    def test_what_is_no_call(self, talking, tmp_path):
+        saved = tmp_path / "no.jsonl"
+        saved.write_text("nothing")
+        talk = talking()
+        talk.page.locator("input[type=file]").set_input_files(saved)
+        expect(talk.page.get_by_role("alert")).to_contain_text("Line 1 cannot be read")
+
+
+class TestAccess:
+    def test_by_keys_alone(self, talking):
+        talk = talking()
+        page, key = talk.page, talk.page.keyboard
+        walk_to(page, "Start talking")
+        key.press("Enter")
+        talk.is_now("Listening")
+        key.press("t")
+        key.type("What is two plus three?")
+        key.press("Enter")
+        talk.hears("2 plus 3 is 5")
+        walk_to(page, "Hang up")
+        key.press("Enter")
+        expect(page.get_by_role("heading", name="Call ended")).to_be_focused()
+
+    @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (320, "dark"), (1280, "light")])
+    def test_nobody_is_kept_out(self, talking, axe, scheme, width):
+        talk = talking(color_scheme=scheme, viewport={"width": width, "height": 800})
+        page = talk.page
+        choose_tools(page)
+        page.get_by_text("2 functions offered").wait_for()
+        assert axe(page) == []
+        assert fits(page)
+        talk.type_instead("weather in Paris")
+        talk.log.get_by_role("region", name="Function get_weather").wait_for()
+        assert axe(page) == []
+        assert fits(page)
+        talk.press("Options")
+        expect(page.get_by_role("dialog", name="Options")).to_contain_text("Recording is off on this server")
+        assert axe(page) == []
+        page.keyboard.press("Escape")
+        talk.press("Hang up")
+        page.get_by_role("heading", name="Call ended").wait_for()
+        assert axe(page) == []
+        assert fits(page)
+
+
+def fits(page):
+    """Whether nothing sticks out at the right."""
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def walk_to(page, name):
+    """Press the tabulator until a button of this name has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent").strip().startswith(name):
+            return
+    raise AssertionError(f"the tabulator never came to {name}")
