@@ -11,7 +11,7 @@ from tests.calls.fleet import Silent, wanted
 
 from antiphon.calls.plan import OneEngine, Placement, Plan
 from antiphon.calls.routes import Board, RoutedPlan, Routes
-from antiphon.calls.station import Station
+from antiphon.calls.station import EngineStatus, Station
 from antiphon.routing.route import Route, Target
 from antiphon.testing.clock import VirtualClock
 from antiphon.wire.refusal import Refusal
@@ -138,6 +138,12 @@ class TestThePlan:
             "near failed in this call once",
             "home is chosen: priority 1",
         ]
+
+    async def test_its_status_says_why_and_when_it_failed_last(self, house: House, clock: VirtualClock) -> None:
+        chosen(house.routes(any=to("near"))(MODEL)).failed("the line broke")
+        clock.advance(12)
+        assert house.stations["near"].status() == EngineStatus("near", "ready", 1, "", "the line broke", 12.0)
+        assert house.stations["far"].status() == EngineStatus("far", "ready", 0)
 
     async def test_none_is_left(self, house: House) -> None:
         plan = house.routes(any=to("near"))(MODEL)

@@ -161,3 +161,25 @@ async def test_tokens_outlive_the_process(grants: Grants, database: Database, wa
     await again.open()
     assert await Grants(again, wall).find(secret) == (table.digest(secret), GRANT)
     await again.aclose()
+
+
+class TestLookingAndRevoking:
+    async def test_those_that_live_are_listed_those_that_end_last_first(self, grants: Grants, wall: Wall) -> None:
+        longer = replace(GRANT, expires=NOW + 3600)
+        ids = [table.digest(await grants.create(grant)) for grant in (GRANT, longer)]
+        assert await grants.living() == [(ids[1], longer), (ids[0], GRANT)]
+        wall.now += 1800
+        assert await grants.living() == [(ids[1], longer)]
+
+    async def test_one_is_revoked(self, grants: Grants) -> None:
+        secret, other = await grants.create(GRANT), await grants.create(GRANT)
+        assert await grants.revoke(table.digest(secret)) == GRANT
+        assert await grants.revoke(table.digest(secret)) is None
+        assert await grants.find(secret) is None
+        assert await grants.find(other) is not None
+
+    async def test_all_of_an_owner_are(self, grants: Grants) -> None:
+        for owner in ("somebody", "somebody", "another"):
+            await grants.create(replace(GRANT, owner=owner))
+        assert await grants.revoke_all("somebody") == 2
+        assert [grant.owner for _, grant in await grants.living()] == ["another"]

@@ -55,7 +55,7 @@ class Switchboard:
         self._draining = False
         # Not by session: that is another one, once a call goes on with it, and two calls may have it for a moment.
         self._calls: set[Call] = set()
-        # Those of keys that may have so many at once.
+        # Those that have begun: of a key there may be so many at once.
         self._counted: set[Call] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -136,10 +136,8 @@ class Switchboard:
             Refusal: its key has as many sessions as it may have.
         """
         limit, owner = call.caller.limits.concurrent, call.caller.owner
-        if limit is None:
-            return
         others = {each.id for each in self._counted if each.caller.owner == owner and not each.session.closed}
-        if len(others - {session_id}) >= limit:
+        if limit is not None and len(others - {session_id}) >= limit:
             reason = f"this key may have {limit} sessions at once, and has them"
             raise Refusal("", reason, "end one, or try again later", CloseCode.POLICY)
         self._counted.add(call)
