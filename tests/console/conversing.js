@@ -39,10 +39,10 @@ window.token = async () => {
   return (await answer.json()).name;
 };
 /** A conversation with this server; `say` is what the test looks at: every signal as plain data. */
-window.converse = ({ setup = {}, player = null, token = window.token } = {}) => {
+window.converse = ({ setup = {}, player = null, token = window.token, now } = {}) => {
   const log = new wire.WireLog();
   const conversation = new conversing.Conversation({
-    endpoint: location.origin.replace(/^http/, "ws"), token, setup: () => ({ ...SETUP, ...setup }), player, log,
+    endpoint: location.origin.replace(/^http/, "ws"), token, setup: () => ({ ...SETUP, ...setup }), player, log, now,
   });
   conversation.setup = setup;
   conversation.log = log;

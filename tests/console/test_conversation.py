@@ -261,6 +261,35 @@ class TestLoss:
         page.evaluate("c.sendText('hello')")
         assert "I see." in said(wait(page, "s.lines.some((line) => line.text === 'I see.')"), "model")
 
+    def test_a_network_that_is_gone_is_noticed(self, page):
+        page.evaluate(
+            """() => {
+              window.ahead = 0;
+              window.c.hangUp();
+              window.c = converse({ now: () => performance.now() + ahead });
+              c.connect();
+            }"""
+        )
+        until(page, "c.state.value === 'open' && c.resumable.value")
+        page.evaluate(
+            """() => {
+              const chunk = () => c.sendAudio({ pcm: new Int16Array(320) });
+              chunk();
+              const { bufferedAmount } = Object.getOwnPropertyDescriptors(WebSocket.prototype);
+              Object.defineProperty(WebSocket.prototype, "bufferedAmount", { get: () => 2000, configurable: true });
+              chunk();
+              window.ahead = 7000;
+              chunk();
+              window.before = c.state.value;
+              window.ahead = 9000;
+              chunk();
+              window.after = c.state.value;
+              Object.defineProperty(WebSocket.prototype, "bufferedAmount", bufferedAmount);
+            }"""
+        )
+        assert page.evaluate("[before, after]") == ["open", "reconnecting"]
+        wait(page, "s.reconnects && s.state === 'open'")
+
     def test_it_says_when_nothing_is_remembered(self, page):
         setup = {"direction": "out", "message": {"setup": {"model": "m", "sessionResumption": {}}}}
         complete = {"direction": "in", "message": {"setupComplete": {}}}

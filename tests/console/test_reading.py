@@ -123,6 +123,7 @@ class TestTurns:
         assert second["interrupted"] is second["complete"] is None
         assert seen["lines"][1]["text"][: seen["lines"][1]["heard"]] == "One "
         assert list(seen["queued"].values()) == [1.2, 0.5]
+        assert [(line["who"], line["turn"]) for line in seen["lines"][1:4]] == [("model", 1), ("note", 1), ("user", 2)]
 
     def test_a_long_thinker_goes_on_with_its_turn(self, tell):
         wait = content(turnComplete=True, interactionStatus="IN_PROGRESS")

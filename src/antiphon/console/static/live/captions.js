@@ -23,8 +23,7 @@ export class Captions {
   add(line) {
     const whole = { ...EMPTY, ...line, id: (this.#ids += 1) };
     const lines = this.lines.value;
-    const before = whole.who === "user" ? lines.findIndex((each) => answers(each, whole.turn)) : -1;
-    // What was said comes before its answer, even where the transcript comes late.
+    const before = lines.findIndex(precedes(whole));
     this.lines.value = before < 0 ? [...lines, whole] : [...lines.slice(0, before), whole, ...lines.slice(before)];
     return whole.id;
   }
@@ -144,6 +143,11 @@ function keyOf(who, turn, kind = "") {
   return `${turn} ${who} ${kind}`;
 }
 
-function answers(line, turn) {
-  return turn > 0 && line.who === "model" && line.turn >= turn;
+/** Says before which lines a new one belongs: before none, mostly. */
+function precedes({ who, kind, turn }) {
+  // What was said comes before its answer, even where the transcript comes late.
+  if (who === "user") return (line) => turn > 0 && line.who === "model" && line.turn >= turn;
+  // And an answer is cut before what is said next.
+  if (kind === "interrupted") return (line) => line.turn > turn;
+  return () => false;
 }

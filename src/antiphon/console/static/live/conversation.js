@@ -16,6 +16,8 @@ const LAST_MOMENT = 2000;
 const LOOK = 250;
 /** Milliseconds that the server has to answer a setup. */
 const SETUP_PATIENCE = 15_000;
+/** Milliseconds without anything going out after which a connection counts as lost. */
+const STALLED = 8000;
 
 export class Conversation {
   /** @type {"idle"|"connecting"|"open"|"reconnecting"|"closed"|"failed"} */
@@ -252,6 +254,7 @@ export class Conversation {
   /** @param {{ pcm: Int16Array, at?: number, rms?: number }} chunk of {@link Capture}: 16 kHz */
   sendAudio({ pcm, at = this.#now(), rms = 0 }) {
     this.#micOpen = true;
+    if (this.state.value === "open" && this.#socket?.stalled > STALLED) this.#ended(1006, "");
     const audio = { mimeType: `audio/pcm;rate=${INPUT_RATE}`, data: base64OfSamples(pcm) };
     this.#send({ realtimeInput: { audio } }, { seconds: pcm.length / INPUT_RATE, at, rms });
   }

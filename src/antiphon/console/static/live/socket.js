@@ -21,6 +21,8 @@ export class LiveSocket {
   #log;
   #now;
   #listener;
+  #least = 0;
+  #moved = null;
 
   /**
    * @param {string} url
@@ -42,6 +44,17 @@ export class LiveSocket {
   /** Bytes that wait to be sent. */
   get waiting() {
     return this.#socket.bufferedAmount;
+  }
+
+  /**
+   * Milliseconds since something last went out, while something waits to: a network that is gone closes nothing.
+   * To be asked again and again.
+   */
+  get stalled() {
+    const { bufferedAmount } = this.#socket;
+    if (this.#moved === null || bufferedAmount === 0 || bufferedAmount < this.#least) this.#moved = this.#now();
+    this.#least = bufferedAmount;
+    return this.#now() - this.#moved;
   }
 
   /** @param {object} message @returns {boolean} whether it went out */

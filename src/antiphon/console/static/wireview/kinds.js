@@ -52,9 +52,11 @@ function preview(message) {
   if (typeof message.realtimeInput?.text === "string") return message.realtimeInput.text;
   if (calls) return calls.map(({ name, args }) => `${name}(${JSON.stringify(args ?? {})})`).join(", ");
   if (message.usageMetadata) return `${message.usageMetadata.totalTokenCount ?? 0} tokens`;
+  if (message.voiceActivity) return `at ${message.voiceActivity.audioOffset ?? "?"}: ${message.voiceActivity.type}`;
   const [value] = Object.values(message);
-  const text = JSON.stringify(value) ?? "";
-  return text === "{}" ? "" : text.slice(0, PREVIEW);
+  // Flags say all they say by their names, which stand beside this.
+  if (value === true || Object.values(value ?? {}).every((each) => each === true)) return "";
+  return (JSON.stringify(value) ?? "").slice(0, PREVIEW);
 }
 
 /** The sound in a frame, if that is all it holds. */

@@ -67,12 +67,13 @@ export function List({ rows, began, follow }) {
 function Item({ row, index, total, began, open, stop, onToggle, onFocus }) {
   const id = useId();
   const [first] = row.frames;
+  const [prefix] = /^(serverContent|realtimeInput)\./.exec(row.kind) ?? [""];
   const [arrow, way] = WAYS[row.direction] ?? ["×", "closed"];
   return html`<li class="wire-item ${row.direction ?? "closed"} ${row.frames.length > 1 ? "fold" : ""}" data-index=${index} aria-posinset=${index + 1} aria-setsize=${total}>
     <button class="wire-row" aria-expanded=${open ? "true" : "false"} aria-controls=${open ? id : undefined} tabindex=${stop ? 0 : -1} onClick=${onToggle} onFocus=${onFocus}>
       <span class="wire-time">${moment(first.at - began)}</span>
       <span class="wire-way"><span aria-hidden="true">${arrow}</span> <span class="wire-word">${way}</span></span>
-      <span class="wire-what"><span class="wire-kind">${row.kind}</span> <span class="wire-preview">${summary(row)}</span></span>
+      <span class="wire-what"><span class="wire-kind">${prefix && html`<span class="wire-prefix">${prefix}</span>`}${row.kind.slice(prefix.length)}</span> <span class="wire-preview">${summary(row)}</span></span>
       <span class="wire-size">${first.close ? "" : size(row.bytes)}</span>
     </button>
     ${open && html`<${Detail} id=${id} row=${row} />`}

@@ -1,6 +1,6 @@
 // Every message of a conversation, both ways, as it travelled.
 
-import { effect, html, useComputed, useEffect, useSignal } from "../vendor/preact.js";
+import { effect, html, untracked, useComputed, useEffect, useSignal } from "../vendor/preact.js";
 import { WireLog } from "../live/wire.js";
 import { saveAs } from "./files.js";
 import { List } from "./list.js";
@@ -70,7 +70,8 @@ function useFrames(log, paused) {
 
 function told(log, rows, kept) {
   const gone = log.letGo.peek().frames;
-  const parts = [`${count(log.count)} messages`];
+  // As of the last look: not drawn anew for every message.
+  const parts = [`${count(untracked(() => log.count))} messages`];
   if (gone) parts.push(`the oldest ${count(gone)} were let go`);
   const shown = rows.reduce((sum, row) => sum + row.frames.length, 0);
   if (shown < kept.length) parts.push(`${count(shown)} of ${count(kept.length)} fit the filter`);
