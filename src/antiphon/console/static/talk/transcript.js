@@ -7,11 +7,11 @@ const NEAR = 80;
 
 /**
  * What was said. Only finished lines are in the live region; what is still said stands beside them, in its place.
- * @param {{ conversation: any, announce: boolean, size: string, modelName: string, mocks?: any, label?: string, empty?: string }} properties
+ * @param {{ conversation: any, announce: boolean, size: string, modelName: string, mocks?: any, setup?: object, label?: string, empty?: string }} properties
  *   `announce`: whether a screen reader says the model's lines; `mocks`: answers to functions, null for none;
- *   `empty`: what stands there before the first line
+ *   `setup`: what the call began with; `empty`: what stands there before the first line
  */
-export function Transcript({ conversation, announce, size, modelName, mocks = null, label = "Transcript", empty = "" }) {
+export function Transcript({ conversation, announce, size, modelName, mocks = null, setup = {}, label = "Transcript", empty = "" }) {
   const lines = conversation.lines.value.filter(isShown);
   const box = useRef(null);
   const away = useSignal(false);
@@ -22,7 +22,7 @@ export function Transcript({ conversation, announce, size, modelName, mocks = nu
     away.value = scrollHeight - scrollTop - clientHeight > NEAR;
   };
   const show = (line, order) =>
-    html`<${Entry} key=${line.id} ...${{ line, order, conversation, announce, modelName, mocks }} />`;
+    html`<${Entry} key=${line.id} ...${{ line, order, conversation, announce, modelName, mocks, setup }} />`;
   const ordered = lines.map((line, order) => [line, order]);
   return html`<div class="transcript-frame">
     <div class="transcript captions-${size}" ref=${box} onScroll=${scrolled} tabindex="0" role="region" aria-label=${label}>
@@ -41,11 +41,11 @@ const isShown = (line) => line.who === "note" || Boolean(line.text || line.inter
 /** Notes and functions are there at once, whole. */
 const isPending = (line) => line.who !== "note" && !line.finished;
 
-function Entry({ line, order, conversation, announce, modelName, mocks }) {
+function Entry({ line, order, conversation, announce, modelName, mocks, setup }) {
   const place = { order };
   if (line.kind === "tool") {
-    const call = conversation.tools.value.find((each) => each.id === line.tool);
-    return call ? html`<div class="line" style=${place}><${ToolCard} call=${call} conversation=${conversation} mocks=${mocks} /></div>` : null;
+    const call = conversation.tools.value.find((each) => each.key === line.call);
+    return call ? html`<div class="line" style=${place}><${ToolCard} ...${{ call, conversation, mocks, setup }} /></div>` : null;
   }
   if (line.who === "note") return html`<${Note} line=${line} place=${place} conversation=${conversation} />`;
   if (line.kind === "sources") return html`<${Sources} line=${line} place=${place} />`;
