@@ -144,6 +144,24 @@ class TestNumbers:
             {"name": "seconds", "count": 9, "amount": None},
         ]
 
+    def test_calls_of_one_session_are_one_bill(self, page):
+        def bill(amount, hosted, seconds, **others):
+            by = [{"name": "text in", "count": "5", "amount": amount}]
+            there = {"model": "m", "amount": hosted, "by": [{"name": "text in", "count": "5", "amount": hosted}]}
+            usual = {"unknown": [], "provisional": False, "free": False}
+            return {**usual, "amount": amount, "by": by, "hosted": there, "seconds": seconds, **others}
+
+        bills = [bill("0.1", "1", 60), bill("0.2", "2", 30, unknown=["x"])]
+        told = page.evaluate("bills => cost.together(bills)", bills)
+        assert (float(told["amount"]), float(told["hosted"]["amount"])) == (0.3, 3)
+        assert (float(told["per_minute"]), float(told["hosted"]["per_minute"])) == (pytest.approx(0.2), 2)
+        assert told["unknown"] == ["x"]
+        assert [(part["count"], float(part["amount"])) for part in told["by"]] == [("10", 0.3)]
+        empty = bill("0", None, 1) | {"by": []}
+        again = page.evaluate("bills => cost.together(bills)", [bill("0", "1", 60, free=True), empty])
+        assert (again["free"], again["hosted"]["amount"]) == (True, None)
+        assert page.evaluate("cost.together([])") is None
+
     def test_the_bill_grows_over_all_calls_of_a_session(self, page):
         entries = [
             {"kind": "turn", "connection": 0, "at": 1, "ended": 60, "cost": {"known": "0.1"}, "hosted": "1"},
@@ -269,4 +287,6 @@ class TestRealTurns:
         type_in(page, "hello", 2)
         told = page.evaluate(f"{ANSWERS}.map((each) => each.waterfall.stages.length)")
         assert told == [4, 4]
+        until(page, "channel.money.value.by.find(({ name }) => name === 'audio out')?.count >= 20", 5)
+        assert page.evaluate("channel.money.value.free")
         assert page.evaluate("channel.state.value") == "open"

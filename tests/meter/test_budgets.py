@@ -45,6 +45,17 @@ class TestVerdicts:
         budgets.admit("c", "key", "s", NOON)
         assert "90% of the budget of a session, $1.00," in budgets.charge("c", NOON, dollars("0.9")).reason
 
+    def test_what_is_used_of_each_limit(self) -> None:
+        budgets = Budgets(BudgetConfig(session=Decimal(1), key_day=Decimal(10)))
+        assert [use.spent for use in budgets.use("key", "s", NOON)] == [0, 0]
+        assert budgets.known == (), "to look makes no account"
+        for call, session in (("c", "s"), ("d", "t")):
+            budgets.admit(call, "key", session, NOON)
+            budgets.charge(call, NOON, dollars("0.25"), dollars("0.05"))
+        told = {use.kind: (use.limit, use.spent, use.used) for use in budgets.use("key", "s", NOON)}
+        assert told["session"] == (1, Decimal("0.3"), Decimal("0.3"))
+        assert told["key_day"] == (10, Decimal("0.6"), Decimal("0.06"))
+
     def test_a_session_has_its_own_budget(self) -> None:
         budgets = Budgets(BudgetConfig(session=Decimal(1)))
         for call, session in (("c", "s"), ("d", "t")):

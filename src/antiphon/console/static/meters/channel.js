@@ -2,6 +2,7 @@
 
 import { computed, signal } from "../vendor/preact.js";
 import { ServerClock } from "./clock.js";
+import { together } from "./cost.js";
 
 const API = "/console/api";
 /** Milliseconds between two attempts to find a session that is not there, and how many there are. */
@@ -16,9 +17,11 @@ const ATTEMPTS = 3;
 
 /** The channel of one session. It goes on when the session does so in another call; close() it in the end. */
 export class Channel {
+  #connections = signal([]);
   /** Who the call is of, and when it began; null until the server told. */
   hello = signal(null);
-  money = signal(null);
+  /** What the session costs, with the calls that it went on from. */
+  money = computed(() => together(this.#connections.value.map((each) => each.money).filter(Boolean)));
   context = signal(null);
   /** What the call does: `{ doing, engine }`. */
   status = signal(null);
@@ -30,7 +33,6 @@ export class Channel {
   offset = signal(null);
   /** Milliseconds: the offset is right within half of it. */
   rtt = signal(null);
-  #connections = signal([]);
   /** Every entry of the session, call by call. */
   entries = computed(() => this.#connections.value.flatMap((each) => each.entries));
   #clock;
@@ -78,7 +80,7 @@ export class Channel {
     const on = (name, take) => source.addEventListener(name, (event) => source === this.#source && take(JSON.parse(event.data)));
     on("hello", (hello) => this.#begun(hello));
     on("entry", (entry) => this.#take(entry));
-    on("money", (money) => (this.money.value = money));
+    on("money", (money) => this.#amend({ money }));
     on("context", (context) => (this.context.value = context));
     on("status", (status) => (this.status.value = status));
     // It may go on in another call, after a change of connection: then there is another hello.
@@ -92,7 +94,7 @@ export class Channel {
     const known = this.#connections.value;
     const last = known.at(-1);
     const again = last?.clock === hello.clock && last.began === hello.began;
-    const connection = { clock: hello.clock, began: hello.began, offset: this.offset.value, entries: [] };
+    const connection = { clock: hello.clock, began: hello.began, offset: this.offset.value, entries: [], money: null };
     // After a pause of the network everything is told anew.
     this.#connections.value = again ? [...known.slice(0, -1), connection] : [...known, connection];
     if (known.length) this.#clock.reset();
@@ -107,7 +109,13 @@ export class Channel {
     if (!current) return;
     const entries = [...current.entries];
     entries[entry.index] = { ...entry, connection };
-    this.#connections.value = this.#connections.value.with(connection, { ...current, entries });
+    this.#amend({ entries });
+  }
+
+  /** Something of the latest call changed. */
+  #amend(changes) {
+    const known = this.#connections.value;
+    if (known.length) this.#connections.value = known.with(-1, { ...known.at(-1), ...changes });
   }
 
   #failed(source) {
@@ -138,7 +146,6 @@ export class Channel {
   #offsetIs(offset, rtt) {
     this.offset.value = offset;
     this.rtt.value = rtt;
-    const known = this.#connections.value;
-    if (known.length) this.#connections.value = known.with(-1, { ...known.at(-1), offset });
+    this.#amend({ offset });
   }
 }

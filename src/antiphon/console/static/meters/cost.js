@@ -18,6 +18,49 @@ export function costRows(money) {
 }
 
 /**
+ * The bill of a session that went on in other calls: what each of them cost, and what the latest says of the future.
+ * @param {object[]} bills as the channel tells them, call by call
+ * @returns {object | null}
+ */
+export function together(bills) {
+  const last = bills.at(-1) ?? null;
+  if (bills.length < 2) return last;
+  const seconds = bills.reduce((sum, each) => sum + each.seconds, 0);
+  const charged = bills.filter((each) => each.by.length || each.unknown.length);
+  const amount = total(bills.map((each) => each.amount));
+  const hosted = total(bills.map((each) => each.hosted.amount));
+  return {
+    ...last,
+    seconds,
+    amount,
+    unknown: [...new Set(bills.flatMap((each) => each.unknown))],
+    provisional: bills.some((each) => each.provisional),
+    free: charged.length > 0 && charged.every((each) => each.free),
+    by: parts(bills.map((each) => each.by)),
+    per_minute: minute(amount, seconds),
+    hosted: { ...last.hosted, amount: hosted, by: parts(bills.map((each) => each.hosted.by)), per_minute: minute(hosted, seconds) },
+  };
+}
+
+const minute = (amount, seconds) => (amount === null || seconds < 1 ? null : String((Number(amount) * 60) / seconds));
+
+/** A sum of dollars to the picodollar; null if any of it is unknown. */
+function total(amounts) {
+  if (amounts.some((amount) => amount === null)) return null;
+  return amounts.reduce((sum, amount) => sum + Number(amount), 0).toFixed(12);
+}
+
+function parts(lists) {
+  const sums = new Map();
+  for (const { name, count, amount } of lists.flat()) {
+    const before = sums.get(name);
+    const all = before ? { name, count: String(Number(before.count) + Number(count)), amount: total([before.amount, amount]) } : { name, count, amount };
+    sums.set(name, all);
+  }
+  return [...sums.values()];
+}
+
+/**
  * How the bill grew: after each turn, its minutes since the session began and what it had come to, in dollars.
  * @param {import("./channel.js").Entry[]} entries
  * @returns {{ number: number, minutes: number, cost: number, hosted: number }[]}

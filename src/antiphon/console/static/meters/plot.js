@@ -41,7 +41,7 @@ export function Plot({ label, x, series, data }) {
       plot.current?.destroy();
       plot.current = new uPlot(options(place.current, x, series), newest.current, place.current);
     };
-    const sizes = new ResizeObserver(() => plot.current?.setSize({ width: width(place.current), height: HEIGHT }));
+    const sizes = new ResizeObserver(() => place.current && plot.current?.setSize({ width: width(place.current), height: HEIGHT }));
     sizes.observe(place.current);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw, { signal: life.signal });
     draw();
