@@ -65,7 +65,7 @@ function SideView({ side }) {
     </header>
     ${problem && html`<${Banner} bad title=${problem.title} fix=${problem.fix}>${!side.alive.value && pair.alive.value && html`<button onClick=${() => conversation.connect()}>Reconnect</button>`}<//>`}
     ${conversation && html`<${SideStatus} side=${side} />
-      <${Transcript} conversation=${conversation} announce=${false} size=${size.value} modelName=${name} mocks=${mocks} label=${`Transcript, ${side.title}`} empty="Speak or type: both get the same." />
+      <${Transcript} conversation=${conversation} announce=${false} size=${size.value} modelName=${name} mocks=${mocks} setup=${side.sent.value} label=${`Transcript, ${side.title}`} empty="Speak or type: both get the same." />
       <${CompactMeters} conversation=${conversation} channel=${side.channel.value} name=${side.title} />`}
   </section>`;
 }

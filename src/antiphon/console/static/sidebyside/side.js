@@ -11,6 +11,8 @@ const ALIVE = new Set(["connecting", "open", "reconnecting"]);
 export class Side {
   conversation = signal(null);
   channel = signal(null);
+  /** Signal: what the call began with */
+  sent = signal({});
   player = null;
   alive = computed(() => ALIVE.has(this.conversation.value?.state.value ?? "idle"));
   #unsubscribe = () => {};
@@ -27,7 +29,7 @@ export class Side {
   begin(player) {
     this.end();
     this.player = player;
-    const setup = structuredClone(this.settings.setup.value);
+    const setup = (this.sent.value = structuredClone(this.settings.setup.value));
     const conversation = new Conversation({ endpoint: ENDPOINT, token: newToken, setup: () => setup, player, log: new WireLog() });
     this.conversation.value = conversation;
     this.#unsubscribe = conversation.sessionId.subscribe((session) => session && this.#watch(session));

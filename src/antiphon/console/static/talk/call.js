@@ -28,7 +28,7 @@ export function Call({ page }) {
     ${stage === "call" && html`<${Head} talk=${talk} />`}
     ${stage === "replay" && html`<${ReplayBanner} saved=${page.saved} />`}
     <${Transcript} conversation=${talk.conversation.value} announce=${announces.value} size=${captions.size.value} modelName=${modelName.value}
-      mocks=${stage === "call" ? mocks : null} empty=${stage === "call" ? "Ask something, by voice or by typing: “What can you do?”" : "Nothing was said."} />
+      mocks=${stage === "call" ? mocks : null} setup=${talk.sent.value} empty=${stage === "call" ? "Ask something, by voice or by typing: “What can you do?”" : "Nothing was said."} />
     ${stage === "call" && html`<footer class="dock">
       <${Tiles} talk=${talk} />
       <${TextBox} talk=${talk} field=${page.field} />

@@ -69,7 +69,7 @@ async function loadCode() {
 
 async function loadWire() {
   const { WireView } = await import("../wireview/view.js");
-  return () => (talk.log.value ? html`<${WireView} log=${talk.log.value} />` : html`<p class="hint">Every message of a call, both ways, is shown here while it runs.</p>`);
+  return () => (talk.log.value ? html`<${WireView} log=${talk.log.value} onReplay=${talk.alive.value ? undefined : (log, name) => saved.show(log, name)} />` : html`<p class="hint">Every message of a call, both ways, is shown here while it runs.</p>`);
 }
 
 function Outdated() {
@@ -116,6 +116,8 @@ effect(() => {
   const wanted = talk.starting.value || talk.stage.value !== "start" || open.help.value;
   if (wanted && !parts.peek()) load();
 });
+// Who follows a link to settings should see them before they hold.
+if (settings.notice.value) open.panel.value = "settings";
 watchDevices();
 keys.listen();
 const place = document.getElementById("app");

@@ -27,6 +27,7 @@ export function Panels({ panels, open }) {
       ${shown && html`<button class="quiet close" aria-label="Close instruments" onClick=${() => (open.value = "")}><${Icon} name="close" /></button>`}
     </div>
     ${shown && html`<div class="panel" role="tabpanel" id="${id}-panel" aria-labelledby="${id}-${shown.name}" tabindex="0">
+      <h2 class="visually-hidden">${shown.title}</h2>
       ${shown.note?.()}
       <${Lazy} key=${shown.name} load=${shown.load} />
     </div>`}

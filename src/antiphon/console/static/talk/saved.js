@@ -20,14 +20,19 @@ export class Saved {
   async open(file) {
     this.problem.value = "";
     try {
-      const { Replay } = await import("../live/replay.js");
-      const log = WireLog.fromJSONL(await file.text());
-      const replay = new Replay(log, { speed: Infinity });
-      this.#show(replay, log, file.name);
-      await replay.play();
+      await this.show(WireLog.fromJSONL(await file.text()), file.name);
     } catch (error) {
       this.problem.value = `${file.name}: ${error.message}`;
     }
+  }
+
+  /** Show all of it at once. @param {WireLog} log @param {string} name */
+  async show(log, name) {
+    const { Replay } = await import("../live/replay.js");
+    this.#stop();
+    const replay = new Replay(log, { speed: Infinity });
+    this.#show(replay, log, name);
+    await replay.play();
   }
 
   /** Once more, as it sounded. Call it in a tap. */

@@ -52,8 +52,8 @@ export function Banners({ talk, surroundings }) {
   const trouble = talk.trouble.value;
   return html`<div class="banners">
     ${!surroundings.online.value && html`<${Banner} title="This computer is offline." fix="The call goes on by itself once the network is back." />`}
-    ${problem && html`<${Banner} bad title=${problem.title} fix=${problem.fix}>
-      ${talk.alive.value ? null : html`<button onClick=${() => talk.reconnect()}>Reconnect</button>`}
+    ${problem && talk.stage.value !== "start" && html`<${Banner} bad title=${problem.title} fix=${problem.fix}>
+      ${talk.stage.value === "call" && !talk.alive.value && html`<button onClick=${() => talk.reconnect()}>Reconnect</button>`}
     <//>`}
     ${trouble && html`<${Banner} bad title=${trouble.title} fix=${trouble.fix}>
       <button class="quiet" onClick=${() => (talk.trouble.value = null)}>Dismiss</button>

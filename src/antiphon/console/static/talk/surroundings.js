@@ -39,6 +39,7 @@ export class Surroundings {
   async #keepOn() {
     try {
       this.#lock = (await navigator.wakeLock?.request("screen")) ?? null;
+      if (!this.calling.peek()) this.#letGo();
     } catch {
       // Low battery, or no right to: the screen may go dark.
     }

@@ -81,6 +81,9 @@ export class Talk {
     return ready && (this.held.value || !this.holding.value);
   });
 
+  /** What this call began with. */
+  sent = computed(() => (this.#sent.value ? JSON.parse(this.#sent.value) : {}));
+
   /** Whether the settings are others than those that this call began with. */
   outdated = computed(() => this.alive.value && this.#sent.value !== JSON.stringify(this.#setup()));
 
@@ -130,8 +133,7 @@ export class Talk {
 
   /** Let the settings as they are now hold for this call: in a new connection, or, with another model, in a new call. */
   async apply() {
-    const model = JSON.parse(this.#sent.value).model;
-    if (model === this.settings.model.value) await this.conversation.value.renew();
+    if (this.sent.value.model === this.settings.model.value) await this.conversation.value.renew();
     else await this.again();
   }
 

@@ -64,7 +64,8 @@ export function readAnswer(text) {
 }
 
 /** One call of a function: what the model wants, and what it gets. */
-export function ToolCard({ call, conversation, mocks }) {
+export function ToolCard({ call, conversation, mocks, setup = {} }) {
+  const schema = declared(setup).find((each) => each.name === call.name);
   const { title, tone } = STATES[call.state];
   const waiting = call.state === "waiting";
   return html`<section class="tool-card ${call.state}" aria-label=${`Function ${call.name}`}>
@@ -76,6 +77,7 @@ export function ToolCard({ call, conversation, mocks }) {
     <${Arguments} args=${call.args} />
     ${call.blocking ? null : html`<p class="hint">The model talks on and does not wait for this answer.</p>`}
     ${waiting && mocks && html`<${AnswerForm} call=${call} conversation=${conversation} mocks=${mocks} />`}
+    ${schema && html`<details><summary>Schema</summary><pre tabindex="0" aria-label=${`Schema of ${call.name}`}>${JSON.stringify(schema, null, 2)}</pre></details>`}
     ${call.response && html`<details><summary>Answer</summary><pre>${JSON.stringify(call.response, null, 2)}</pre></details>`}
   </section>`;
 }
@@ -140,9 +142,11 @@ function automatic(call, mocks, text, on) {
   mocks.setAutomatic(call.name, on);
 }
 
+const declared = (setup) => (setup.tools ?? []).flatMap((tool) => tool.functionDeclarations ?? []);
+
 /** The functions that the setup offers, with their schemas: which exist, and which answer by themselves. */
 export function OfferedFunctions({ setup, mocks }) {
-  const functions = (setup.tools ?? []).flatMap((tool) => tool.functionDeclarations ?? []);
+  const functions = declared(setup);
   if (!functions.length) return null;
   return html`<details class="offered"><summary>${functions.length === 1 ? "1 function" : `${functions.length} functions`} offered</summary>
     ${functions.map((each) => html`<div class="offered-function" key=${each.name}>
