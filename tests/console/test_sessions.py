@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,6 +129,23 @@ class TestTheList:
             assert session_id in page(server, f"/sessions/{session_id}/live").text
 
 
+class TestOneThatIsResumed:
+    def test_it_is_over_and_runs_at_once(self, server: Any) -> None:
+        session_id, handle = answered(server)
+        with call(server, sessionResumption={"handle": handle}) as (again, _):
+            assert again == session_id
+            told = get(server, f"/sessions/{session_id}").json()
+            assert (told["running"], len(told["connections"])) == (True, 1)
+            html = page(server, f"/sessions/{session_id}").text
+            assert "goes on in another connection" in html
+            assert "Delete" not in html
+            assert delete(server, session_id).status_code == 409
+        over(server, session_id, connections=2)
+        assert "Connection 2" in page(server, f"/sessions/{session_id}").text
+        (listed,) = get(server, "/sessions").json()["page"]["sessions"]
+        assert listed["connections"] == 2
+
+
 class TestWhoSeesWhat:
     def test_each_key_its_own_and_admins_all(self, keyed: Any, tmp_path: Path) -> None:
         mine = owner_of(keyed, KEY)
@@ -181,7 +199,7 @@ class TestDeleting:
         assert delete(server, "gone").status_code == get(server, "/sessions/gone").status_code == 404
 
     def test_it_takes_what_handles_lead_back_to_and_leaves_what_it_cost(self, server: Any, tmp_path: Path) -> None:
-        session_id = answered(server)
+        session_id, _ = answered(server)
         assert rows(tmp_path)["snapshots"]
         charged = rows(tmp_path, "charges")
         assert charged["charges"]
@@ -254,26 +272,28 @@ class TestInABrowser:
         page.get_by_role("heading", name=f"Session {session_id}").wait_for()
 
 
-def answered(server: Any) -> str:
-    """A call that was answered, and can be resumed."""
+def answered(server: Any) -> tuple[str, str]:
+    """A call that was answered and is over: its session, and a handle to resume it."""
     text = {"responseModalities": ["TEXT"]}
     with call(server, sessionResumption={}, generationConfig=text) as (session_id, socket):
         socket.send(json.dumps({"realtimeInput": {"text": "What is two and two?"}}))
-        done = handle = False
+        done, handle = False, ""
         while not (done and handle):
             message = json.loads(socket.recv(20))
             done = done or message.get("serverContent", {}).get("turnComplete", False)
-            handle = handle or bool(message.get("sessionResumptionUpdate", {}).get("newHandle"))
+            handle = message.get("sessionResumptionUpdate", {}).get("newHandle") or handle
     over(server, session_id)
-    return session_id
+    return session_id, handle
 
 
-def over(server: Any, session_id: str) -> None:
+def over(server: Any, session_id: str, connections: int = 1) -> None:
     """Wait until the record of a call is there."""
     for _ in range(100):
         answer = get(server, f"/sessions/{session_id}")
-        if answer.status_code == 200 and not answer.json()["running"]:
+        told = answer.json() if answer.status_code == 200 else None
+        if told and not told["running"] and len(told["connections"]) == connections:
             return
+        time.sleep(0.02)
     raise AssertionError("the call did not end")
 
 

@@ -215,6 +215,17 @@ class TestTheInstrument:
         page.get_by_role("link", name="0:03.60").first.click()
         until(page, "() => document.querySelector('[role=slider].timeline-box').ariaValueNow === '3.60'")
 
+    def test_connections_are_chosen_by_links_and_by_hand(self, server: Any, tmp_path: Path, new_page: Any) -> None:
+        seed(tmp_path, record("two"))
+        seed(tmp_path, record("two", seconds=60.0))
+        page = new_page(microphone=False)
+        page.goto(f"{server.url}/console/sessions/two#c2-turn-1")
+        position = page.get_by_role("slider", name="Position in the call")
+        assert position.get_attribute("aria-valuemax") == "60.00"
+        assert page.locator("tr.selected").first.get_attribute("id") == "c2-turn-1"
+        page.get_by_label("Connection", exact=True).select_option("1")
+        until(page, "() => document.querySelector('.timeline-box').ariaValueMax === '15.00'")
+
     def test_each_side_has_a_volume(self, traced: Any) -> None:
         page = traced()
         page.get_by_role("slider", name="User").fill("0")

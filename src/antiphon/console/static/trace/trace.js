@@ -28,10 +28,10 @@ export function Trace({ session }) {
     return () => removeEventListener("hashchange", follow);
   }, []);
   return html`
-    ${session.connections.length > 1 && html`<label class="row">Connection
-      <select value=${number.value} onChange=${(event) => { number.value = Number(event.target.value); }}>
-        ${session.connections.map((each, n) => html`<option value=${n + 1}>${n + 1} of ${session.connections.length}: ${clock(each.record.seconds)}</option>`)}
-      </select></label>`}
+    ${session.connections.length > 1 && html`<div class="row connections"><label for="connection">Connection</label>
+      <select id="connection" value=${number.value} onChange=${(event) => { number.value = Number(event.target.value); }}>
+        ${session.connections.map((each, n) => html`<option value=${n + 1}>${n + 1} of ${session.connections.length}, ${clock(each.record.seconds)}</option>`)}
+      </select></div>`}
     <${Connection} key=${number.value} session=${session} number=${number.value} />`;
 }
 
@@ -74,8 +74,9 @@ function Connection({ session, number }) {
       if (place.at !== null) {
         view.show(place.at - Math.min(view.total, 20) / 2, Math.min(view.total, 20));
         seek(place.at);
-        top.current?.scrollIntoView({ block: "nearest" });
       }
+      // The browser went to the row of the table; whoever follows a link wants to hear it.
+      if (node || place.at !== null) top.current?.scrollIntoView({ block: "nearest" });
     };
     follow();
     addEventListener("hashchange", follow);

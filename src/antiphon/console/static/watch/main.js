@@ -18,7 +18,7 @@ function Watch({ id, trace, content }) {
   const over = channel.ended.value !== null || channel.state.value === "gone";
   return html`<header class="heading">
       <div>
-        <p class="title">Session <span class="mono break">${id}</span>
+        <p class="title">Session <span class="mono break">${id}</span>${" "}
           ${over ? html`<span class="badge">over</span>` : html`<span class="badge good live">live</span>`}</p>
         <p class="row meta">${hello && html`<span>${hello.model}</span><span>${channel.status.value?.engine ?? hello.engine}</span>`}
           <span role="status" class="doing">${over ? "" : DOING[channel.status.value?.doing] ?? ""}</span></p>
@@ -41,4 +41,6 @@ function Over({ channel, trace }) {
 }
 
 const { id, trace, content } = place.dataset;
-render(html`<${Watch} id=${id} trace=${trace} content=${content === "yes"} />`, document.getElementById("app"));
+const app = document.getElementById("app");
+app.replaceChildren();
+render(html`<${Watch} id=${id} trace=${trace} content=${content === "yes"} />`, app);
