@@ -14,13 +14,7 @@ const NEAR = 80;
 export function Transcript({ conversation, announce, size, modelName, mocks = null, setup = {}, label = "Transcript", empty = "" }) {
   const lines = conversation.lines.value.filter(isShown);
   const box = useRef(null);
-  const away = useSignal(false);
-  useEffect(() => {
-    if (!away.value && box.current) box.current.scrollTop = box.current.scrollHeight;
-  });
-  const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
-    away.value = scrollHeight - scrollTop - clientHeight > NEAR;
-  };
+  const { away, scrolled } = useEnd(box);
   const show = (line, order) =>
     html`<${Entry} key=${line.id} ...${{ line, order, conversation, announce, modelName, mocks, setup }} />`;
   const ordered = lines.map((line, order) => [line, order]);
@@ -34,6 +28,29 @@ export function Transcript({ conversation, announce, size, modelName, mocks = nu
     </div>
     ${away.value && html`<button class="latest" onClick=${() => (away.value = false)}>Newest lines</button>`}
   </div>`;
+}
+
+/** Keep the end in sight until the reader scrolls up. */
+function useEnd(box) {
+  const away = useSignal(false);
+  const top = useRef(0);
+  const follow = () => {
+    if (!away.peek() && box.current) box.current.scrollTop = box.current.scrollHeight;
+  };
+  useEffect(follow);
+  useEffect(() => {
+    const watch = new ResizeObserver(follow);
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+    const near = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Lines and banners that come move the end away; only a reader moves up.
+    if (near) away.value = false;
+    else if (scrollTop < top.current) away.value = true;
+    top.current = scrollTop;
+  };
+  return { away, scrolled };
 }
 
 const isShown = (line) => line.who === "note" || Boolean(line.text || line.interim || line.links?.length);
