@@ -95,6 +95,8 @@ SETUPS: dict[str, dict[str, Any]] = {
     },
     "text": {"model": MODEL, "generationConfig": {"responseModalities": ["TEXT"]}},
 }
+FRAMEWORKS = ("livekit", "pipecat", "adk")
+ADDRESS = Address("http://localhost:1", "https://localhost:2", "/tls/ca-bundle.pem", "/tls/ca.pem", is_open=True)
 CASES = [(target, name) for target in ("python", "javascript", "websocket") for name in SETUPS]
 
 
@@ -383,6 +385,44 @@ class TestCurl:
         assert comparable(begun[number]) == comparable(decoded(setup))
 
 
+class TestFrameworks:
+    """What is not run here is at least a program, and says what it leaves out and that nobody ran it."""
+
+    @pytest.mark.parametrize("name", SETUPS)
+    @pytest.mark.parametrize("target", FRAMEWORKS)
+    def test_are_programs(self, target: str, name: str) -> None:
+        told = snippet(decoded(SETUPS[name]), target, ADDRESS)
+        compile(told.code, told.file, "exec")
+        assert any("do not run this one" in note for note in told.notes)
+        assert ("turn_on_the_lights" in told.code) == (name in ("tool", "full"))
+        assert '"https://localhost:2"' in told.code
+        assert "export SSL_CERT_FILE=/tls/ca-bundle.pem" in told.shell
+
+    @pytest.mark.parametrize("target", FRAMEWORKS)
+    def test_every_setting_is_in_the_program_or_left_out_by_name(self, target: str) -> None:
+        setup = decoded(SETUPS["full"])
+        told = snippet(setup, target, ADDRESS)
+        builtins = msgspec.to_builtins(setup)
+        for each in fields.fields():
+            value = fields.get(builtins, each.path)
+            if isinstance(value, (str, float, int)) and not isinstance(value, bool):
+                wanted = str(value).removeprefix("models/")
+                assert each.path in told.left_out or wanted in told.code, each.path
+        assert set(told.left_out) >= {"labels", "explicitVadSignal", "sessionResumption.transparent"}
+
+    def test_options_have_the_names_of_their_framework(self) -> None:
+        setup = decoded(SETUPS["full"])
+        livekit = snippet(setup, "livekit", ADDRESS).code
+        assert '"realtime_input_config": types.RealtimeInputConfig(' in livekit
+        assert '"voice": "Kore"' in livekit
+        pipecat = snippet(setup, "pipecat", ADDRESS).code
+        assert '"max_tokens": 1000' in pipecat
+        assert "contextWindowCompression.slidingWindow.targetTokens" in snippet(setup, "pipecat", ADDRESS).left_out
+        assert '"start_sensitivity": "START_SENSITIVITY_LOW"' in pipecat
+        adk = snippet(setup, "adk", ADDRESS).code
+        assert adk.index("RUN = ") < adk.index('"turn_coverage"') < adk.index("GENERATION = ") < adk.index('"top_k"')
+
+
 class TestSecrets:
     SETUP = {
         "model": MODEL,
@@ -407,6 +447,8 @@ class TestSecrets:
     def test_are_in_no_program(self, target: str) -> None:
         told = snippet(decoded(self.SETUP), target, Address("http://localhost:1", "https://localhost:2"))
         assert "of-mine" not in told.code + told.shell
+        if target in FRAMEWORKS:
+            return
         assert "SESSION_HANDLE" in told.code
         assert "SESSION_HANDLE" in told.shell
         assert "AUTHORIZATION" in told.code

@@ -19,6 +19,13 @@ class Bytes(Struct, frozen=True):
     text: str
 
 
+class Built(Struct, frozen=True):
+    """An object of Python, made by calling ``name`` with the members of ``value``, or with it as it is."""
+
+    name: str
+    value: Any
+
+
 class Dialect(Struct, frozen=True):
     """How a language writes what JSON does not have in the same way."""
 
@@ -58,6 +65,10 @@ def literal(value: Any, dialect: Dialect, depth: int = 0) -> str:
         return dialect.secret(value.name)
     if isinstance(value, Bytes):
         return dialect.data(value.text)
+    if isinstance(value, Built):
+        stars = "**" if isinstance(value.value, dict) else ""
+        inner = literal(value.value, dialect, depth) if value.value != {} else ""
+        return f"{value.name}({stars if inner else ''}{inner})"
     if isinstance(value, str):
         return quoted(value)
     if value is None or isinstance(value, bool):

@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
 
-from antiphon.console.snippets import shapes
+from antiphon.console.snippets import frameworks, shapes
 from antiphon.console.snippets.hiding import Secret, hidden, secrets
 from antiphon.console.snippets.literals import JAVASCRIPT, JSON, PYTHON, literal, quoted
 from antiphon.wire.gemini import client
@@ -23,7 +23,7 @@ _QUESTIONS: Final = {
 }
 _QUESTION: Final = "What is two plus three?"
 
-_SDKS: Final = ("Python", "JavaScript")
+_SDKS: Final = ("Python", "JavaScript", "LiveKit", "Pipecat", "ADK")
 _ONLY_VERTEX: Final = (
     "explicitVadSignal",
     "sessionResumption.transparent",
@@ -73,6 +73,24 @@ class Target(Struct, frozen=True):
     config: Callable[[dict[str, Any]], str]
     unsaid: tuple[str, ...] = ()
     needs_tls: bool = False
+    options: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+
+def _framework(
+    title: str, install: str, unsaid: tuple[str, ...], options: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Target:
+    name = title.lower()
+    return Target(
+        title,
+        "python",
+        f"talk_{name}.py",
+        f"{name}.jinja",
+        install,
+        _as(PYTHON, shapes.python_config),
+        unsaid,
+        needs_tls=True,
+        options=options,
+    )
 
 
 def _as(dialect: Any, shape: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> Callable[[dict[str, Any]], str]:
@@ -100,6 +118,24 @@ TARGETS: Final = {
         (*_ONLY_VERTEX, _ONE_VOICE, "toolConfig", "historyConfig"),
     ),
     "websocket": Target("WebSocket", "python", "talk_raw.py", "websocket.jinja", "pip install websockets", _as(PYTHON)),
+    "livekit": _framework(
+        "LiveKit",
+        'pip install "livekit-agents[google]"',
+        frameworks.unsaid(frameworks.LIVEKIT_SAYS),
+        lambda setup: {"options": frameworks.livekit(setup)},
+    ),
+    "pipecat": _framework(
+        "Pipecat",
+        'pip install "pipecat-ai[google]"',
+        frameworks.unsaid(frameworks.PIPECAT_SAYS, frameworks.PIPECAT_ALWAYS),
+        lambda setup: {"options": frameworks.pipecat(setup)},
+    ),
+    "adk": _framework(
+        "ADK",
+        "pip install google-adk",
+        frameworks.unsaid(frameworks.ADK_SAYS),
+        lambda setup: {"options": frameworks.adk(setup)["run"], "generation": frameworks.adk(setup)["generation"]},
+    ),
     "curl": Target("curl", "sh", "token.sh", "curl.jinja", "", _as(JSON)),
 }
 
@@ -141,6 +177,12 @@ def snippet(wanted: client.Setup, target: str, address: Address) -> Snippet:
         "install": chosen.install,
         "trusts": bool(address.ca),
     }
+    if chosen.options is not None:
+        context |= {name: literal(value, PYTHON) for name, value in chosen.options(said).items()}
+        context |= {
+            "instructions": frameworks.instruction(said),
+            "declarations": literal(frameworks.functions(said), PYTHON),
+        }
     code = _environment.get_template(chosen.template).render(context)
     shell = "\n".join(_shell(chosen, address, needed)) + "\n"
     notes = tuple(_notes(chosen, address, left_out))
@@ -198,9 +240,11 @@ def _notes(target: Target, address: Address, left_out: list[str]) -> list[str]:
     if left_out:
         notes.append(f"Left out, because this client cannot send it: {', '.join(left_out)}.")
     if target.needs_tls and not address.tls:
-        notes.append("google-genai for Python speaks TLS only: start the server with a tls_port.")
+        notes.append("google-genai for Python, which this one uses, speaks TLS only: start the server with a tls_port.")
     if address.bundle and address.bundle == PurePath(address.bundle).name:
         notes.append(f"Copy {address.bundle} and {address.ca} from the folder tls in the data folder of the server.")
+    if target.options is not None:
+        notes.append("The tests of this server do not run this one: frameworks change often.")
     if target.title == "curl":
         notes.append("curl cannot hold the conversation itself: it makes a token with which a browser can.")
     return notes

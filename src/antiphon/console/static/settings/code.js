@@ -8,6 +8,9 @@ const TARGETS = [
   { target: "python", title: "Python" },
   { target: "javascript", title: "JavaScript" },
   { target: "websocket", title: "WebSocket" },
+  { target: "livekit", title: "LiveKit" },
+  { target: "pipecat", title: "Pipecat" },
+  { target: "adk", title: "ADK" },
   { target: "curl", title: "curl" },
 ];
 
