@@ -123,11 +123,11 @@ def _told(days: Sequence[str], sums: Sequence[float], unit: Unit) -> str:
 
 
 def _round_up(value: float) -> float:
-    """The least of 1, 2, 5, 10, … that is no less, for an axis."""
+    """The least round number that is no less, for an axis."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 4, 5, 8, 10, 20) if step * power >= value)
+    return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10, 20) if step * power >= value)
 
 
 def _short(name: str) -> str:
