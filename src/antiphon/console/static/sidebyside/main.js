@@ -41,7 +41,8 @@ function App() {
   return html`<div class="sides-page">
     ${pair.trouble.value && html`<${Banner} bad title=${pair.trouble.value.title} fix=${pair.trouble.value.fix}>
       <button class="quiet" onClick=${() => (pair.trouble.value = null)}>Dismiss</button><//>`}
-    <p class="sides-intro">Two models, or one model with two settings, hear the same words from one microphone. Compare what they answer, and how fast.</p>
+    <p class="sides-intro">Two models, or one model with two settings, hear the same words from one microphone.
+      Compare what they answer, and how fast.</p>
     <div class="sides">${pair.sides.map((side) => html`<${SideView} key=${side.name} side=${side} />`)}</div>
     <${Both} />
   </div>`;
@@ -55,26 +56,34 @@ function SideView({ side }) {
   const problem = conversation?.problem.value;
   return html`<section class="card side ${heard ? "audible" : ""}" aria-label=${side.title}>
     <header>
-      <h2>${side.title} ${side.alive.value && html`<span class="badge ${heard ? "good" : ""}">${heard ? "you hear this one" : "silent"}</span>`}</h2>
-      <fieldset class="plain-row" disabled=${side.alive.value}><legend class="visually-hidden">Settings, ${side.title}</legend>
+      <h2>${side.title} ${side.alive.value && html`<span
+          class="badge ${heard ? "good" : ""}">${heard ? "you hear this one" : "silent"}</span>`}</h2>
+      <fieldset class="plain-row" disabled=${side.alive.value}><legend
+          class="visually-hidden">Settings, ${side.title}</legend>
         <${ModelPicker} settings=${settings} models=${start.models} />
         <${VoicePicker} settings=${settings} />
         <${PresetPicker} settings=${settings} />
       </fieldset>
       <${AllSettings} side=${side} />
     </header>
-    ${problem && html`<${Banner} bad title=${problem.title} fix=${problem.fix}>${!side.alive.value && pair.alive.value && html`<button onClick=${() => conversation.connect()}>Reconnect</button>`}<//>`}
+    ${problem && html`<${Banner} bad title=${problem.title}
+        fix=${problem.fix}>${!side.alive.value && pair.alive.value && html`<button
+        onClick=${() => conversation.connect()}>Reconnect</button>`}<//>`}
     ${conversation && html`<${SideStatus} side=${side} />
-      <${Transcript} conversation=${conversation} announce=${false} size=${size.value} modelName=${name} mocks=${mocks} setup=${side.sent.value} label=${`Transcript, ${side.title}`} empty="Speak or type: both get the same." />
+      <${Transcript} conversation=${conversation} announce=${false} size=${size.value} modelName=${name}
+          mocks=${mocks} setup=${side.sent.value} label=${`Transcript, ${side.title}`}
+          empty="Speak or type: both get the same." />
       <${CompactMeters} conversation=${conversation} channel=${side.channel.value} name=${side.title} />`}
   </section>`;
 }
 
 function SideStatus({ side }) {
   const { state, activity } = side.conversation.value;
-  const now = { state: state.value, activity: activity.value, microphone: pair.capture.value !== null, muted: pair.muted.value, push: false, held: false };
+  const hasMicrophone = pair.capture.value !== null;
+  const now = { state: state.value, activity: activity.value, microphone: hasMicrophone, muted: pair.muted.value };
   const { name, text } = statusOf(now);
-  return html`<p class="status ${name}" role="status" aria-label=${side.title}><span class="dot" aria-hidden="true"></span>${text}</p>`;
+  return html`<p class="status ${name}" role="status" aria-label=${side.title}><span class="dot"
+      aria-hidden="true"></span>${text}</p>`;
 }
 
 function VoicePicker({ settings }) {
@@ -83,7 +92,8 @@ function VoicePicker({ settings }) {
   const chosen = settings.get(VOICE) ?? "";
   const known = options.some((each) => each.value === chosen);
   return html`<div class="field"><label for=${id}>Voice</label>
-    <select id=${id} value=${chosen} onChange=${(event) => (event.target.value ? settings.set(VOICE, event.target.value) : settings.reset(VOICE))}>
+    <select id=${id} value=${chosen}
+        onChange=${(event) => (event.target.value ? settings.set(VOICE, event.target.value) : settings.reset(VOICE))}>
       <option value="">The model's</option>
       ${chosen && !known && html`<option value=${chosen}>${chosen}</option>`}
       ${options.filter((each) => each.value).map((each) => html`<option value=${each.value}>${each.label}</option>`)}
@@ -110,8 +120,10 @@ function AllSettings({ side }) {
     if (wanted.value) import("../settings/panel.js").then(({ SettingsPanel }) => (panel.value = { SettingsPanel }));
   }, [wanted.value]);
   const Shown = panel.value?.SettingsPanel;
-  return html`<details class="all-settings" onToggle=${(event) => (wanted.value = event.target.open)}><summary>All settings, and the setup as JSON</summary>
-    ${Shown ? html`<${Shown} settings=${side.settings} disabled=${side.alive.value} />` : html`<p class="hint">Loading …</p>`}</details>`;
+  return html`<details class="all-settings"
+      onToggle=${(event) => (wanted.value = event.target.open)}><summary>All settings, and the setup as JSON</summary>
+    ${Shown ? html`<${Shown} settings=${side.settings} disabled=${side.alive.value} />` : html`<p
+        class="hint">Loading …</p>`}</details>`;
 }
 
 function Both() {
@@ -119,12 +131,16 @@ function Both() {
   return html`<div class="both" role="group" aria-label="Both">
     ${alive
       ? html`<button class="danger" onClick=${() => pair.end()}><${Icon} name="hangup" /> Stop both</button>`
-      : html`<button class="primary" onClick=${() => pair.begin({ microphone: true })}><${Icon} name="microphone" /> Start both</button>
+      : html`<button class="primary" onClick=${() => pair.begin({ microphone: true })}><${Icon}
+          name="microphone" /> Start both</button>
           <button onClick=${() => pair.begin({ microphone: false })}>Start without a microphone</button>`}
-    ${alive && pair.capture.value && html`<button aria-pressed=${pair.muted.value ? "true" : "false"} onClick=${() => pair.toggleMute()}><${Icon} name=${pair.muted.value ? "muted" : "microphone"} /> Mute</button>
+    ${alive && pair.capture.value && html`<button aria-pressed=${pair.muted.value ? "true" : "false"}
+        onClick=${() => pair.toggleMute()}><${Icon} name=${pair.muted.value ? "muted" : "microphone"} /> Mute</button>
       <${Meter} level=${microphoneLevel} tone="user" />`}
     <fieldset class="audible-choice"><legend>Hear</legend>
-      ${CHOICES.map(([value, title]) => html`<label class="check" key=${value}><input type="radio" name="audible" value=${value} checked=${pair.audible.value === value} onChange=${() => pair.choose(value)} /> ${title}</label>`)}
+      ${CHOICES.map(([value, title]) => html`<label class="check" key=${value}><input type="radio" name="audible"
+          value=${value} checked=${pair.audible.value === value}
+          onChange=${() => pair.choose(value)} /> ${title}</label>`)}
     </fieldset>
     ${alive && html`<${Words} />`}
   </div>`;
@@ -138,15 +154,17 @@ function Words() {
     if (text.value.trim()) pair.say(text.value.trim());
     text.value = "";
   };
-  return html`<form class="joined textbox" onSubmit=${send}><label class="visually-hidden" for=${id}>Type to both</label>
-    <input id=${id} value=${text.value} autocomplete="off" enterkeyhint="send" placeholder="Type to both" onInput=${(event) => (text.value = event.target.value)} />
+  return html`<form class="joined textbox" onSubmit=${send}><label class="visually-hidden"
+      for=${id}>Type to both</label>
+    <input id=${id} value=${text.value} autocomplete="off" enterkeyhint="send" placeholder="Type to both"
+        onInput=${(event) => (text.value = event.target.value)} />
     <button aria-label="Send"><${Icon} name="send" /></button></form>`;
 }
 
 const microphoneLevel = () => (pair.muted.peek() ? 0 : (pair.capture.peek()?.level.peek() ?? 0));
 
 for (const side of pair.sides) effect(() => side.alive.value && mocks.serve(side.conversation.value));
-document.addEventListener("keydown", (event) => event.key === "Escape" && !event.target.closest("dialog") && pair.stopSpeech());
+document.addEventListener("keydown", ({ key }) => key === "Escape" && pair.stopSpeech());
 const place = document.getElementById("app");
 place.textContent = "";
 render(html`<${App} />`, place);

@@ -30,7 +30,8 @@ export class Side {
     this.end();
     this.player = player;
     const setup = (this.sent.value = structuredClone(this.settings.setup.value));
-    const conversation = new Conversation({ endpoint: ENDPOINT, token: newToken, setup: () => setup, player, log: new WireLog() });
+    const log = new WireLog();
+    const conversation = new Conversation({ endpoint: ENDPOINT, token: newToken, setup: () => setup, player, log });
     this.conversation.value = conversation;
     this.#unsubscribe = conversation.sessionId.subscribe((session) => session && this.#watch(session));
     conversation.connect();
@@ -47,6 +48,11 @@ export class Side {
   hear(chunk) {
     const conversation = this.conversation.value;
     if (conversation?.state.peek() === "open" && conversation.reading.automatic) conversation.sendAudio(chunk);
+  }
+
+  /** The microphone pauses. */
+  pause() {
+    if (this.conversation.value?.state.peek() === "open") this.conversation.value.audioStreamEnd();
   }
 
   say(text) {
@@ -71,7 +77,10 @@ export class Pair {
   #devices;
   #stopListening = () => {};
 
-  /** @param {Side[]} sides @param {{ capture: () => Promise<any>, player: () => Promise<any>, explain: (error: unknown) => any }} devices */
+  /**
+   * @param {Side[]} sides
+   * @param {{ capture: () => Promise<any>, player: () => Promise<any>, explain: (error: unknown) => any }} devices
+   */
   constructor(sides, devices) {
     this.sides = sides;
     this.#devices = devices;
@@ -111,7 +120,7 @@ export class Pair {
   toggleMute() {
     this.muted.value = !this.muted.value;
     if (!this.muted.value) return;
-    for (const { conversation } of this.sides) if (conversation.value?.state.value === "open") conversation.value.audioStreamEnd();
+    for (const side of this.sides) side.pause();
   }
 
   stopSpeech() {

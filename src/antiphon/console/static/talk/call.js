@@ -27,8 +27,10 @@ export function Call({ page }) {
   return html`
     ${stage === "call" && html`<${Head} talk=${talk} />`}
     ${stage === "replay" && html`<${ReplayBanner} saved=${page.saved} />`}
-    <${Transcript} conversation=${talk.conversation.value} announce=${announces.value} size=${captions.size.value} modelName=${modelName.value}
-      mocks=${stage === "call" ? mocks : null} setup=${talk.sent.value} empty=${stage === "call" ? "Ask something, by voice or by typing: “What can you do?”" : "Nothing was said."} />
+    <${Transcript} conversation=${talk.conversation.value} announce=${announces.value} size=${captions.size.value}
+        modelName=${modelName.value}
+      mocks=${stage === "call" ? mocks : null} setup=${talk.sent.value}
+          empty=${stage === "call" ? "Ask something, by voice or by typing: “What can you do?”" : "Nothing was said."} />
     ${stage === "call" && html`<footer class="dock">
       <${Tiles} talk=${talk} />
       <${TextBox} talk=${talk} field=${page.field} />
@@ -42,7 +44,8 @@ export function Call({ page }) {
 function Head({ talk }) {
   return html`<header class="call-head">
     <${Status} talk=${talk} />
-    ${talk.recording.value && html`<span class="badge bad"><span class="dot" aria-hidden="true"></span>Recording</span>`}
+    ${talk.recording.value && html`<span class="badge bad"><span class="dot"
+        aria-hidden="true"></span>Recording</span>`}
     <${Levels} user=${() => userLevel(talk)} model=${() => talk.player.peek()?.level.peek() ?? 0} />
     <${Length} talk=${talk} />
   </header>`;
@@ -53,6 +56,7 @@ function userLevel(talk) {
 }
 
 function ReplayBanner({ saved }) {
-  return html`<div class="banner notice" role="status"><p><strong>Replay</strong> of ${saved.name.value}, ${saved.length}. Nothing is sent.</p>
+  return html`<div class="banner notice"
+      role="status"><p><strong>Replay</strong> of ${saved.name.value}, ${saved.length}. Nothing is sent.</p>
     <button onClick=${() => saved.listen()}>Listen</button><button onClick=${() => saved.close()}>Close</button></div>`;
 }

@@ -11,6 +11,7 @@ import { freshStart } from "./server.js";
  */
 
 const UNTRIED = { state: "open", text: "Not tried yet" };
+const ALLOWED = { state: "open", text: "Allowed" };
 const RATE = 24000;
 
 /** What a call needs, looked at before one. Nothing is asked of the user before they press something. */
@@ -31,7 +32,10 @@ export class Checks {
     this.#lookAtPermissions();
   }
 
-  server = computed(() => (this.problem.value ? bad(this.problem.value, "See that it runs and that this computer reaches it, then check again.") : good(`Antiphon ${this.start.value.version}`)));
+  server = computed(() => {
+    if (!this.problem.value) return good(`Antiphon ${this.start.value.version}`);
+    return bad(this.problem.value, "See that it runs and that this computer reaches it, then check again.");
+  });
 
   engine = computed(() => {
     const { engines } = this.start.value;
@@ -78,7 +82,7 @@ export class Checks {
       const player = await Player.open({ sinkId });
       player.onDrained = () => player.close();
       player.enqueue(tones(), 0);
-      this.speaker.value = { state: "good", text: "Two tones were played. Nothing heard? Look at the volume and the chosen speaker." };
+      this.speaker.value = good("Two tones were played. Nothing heard? Look at the volume and the chosen speaker.");
     } catch (error) {
       this.speaker.value = explained(error, "speaker");
     }
@@ -124,8 +128,9 @@ export class Checks {
   }
 
   #permission(kind, state) {
-    if (state === "denied") this[kind].value = explained(new DOMException("Permission denied", "NotAllowedError"), kind);
-    else if (this[kind].peek().state !== "good") this[kind].value = state === "granted" ? { state: "open", text: "Allowed" } : UNTRIED;
+    const finding = this[kind];
+    if (state === "denied") finding.value = explained(new DOMException("Permission denied", "NotAllowedError"), kind);
+    else if (finding.peek().state !== "good") finding.value = state === "granted" ? ALLOWED : UNTRIED;
   }
 }
 

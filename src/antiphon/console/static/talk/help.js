@@ -12,7 +12,8 @@ export function Dialog({ open, title, children }) {
     if (!open.value && ref.current.open) ref.current.close();
   }, [open.value]);
   return html`<dialog ref=${ref} aria-label=${title} onClose=${() => (open.value = false)}>
-    <div class="row dialog-head"><h2>${title}</h2><button class="quiet" onClick=${() => (open.value = false)}>Close</button></div>
+    <div class="row dialog-head"><h2>${title}</h2><button class="quiet"
+        onClick=${() => (open.value = false)}>Close</button></div>
     ${open.value && children}
   </dialog>`;
 }
@@ -22,11 +23,13 @@ export function Help({ keys, open }) {
   const problem = useSignal("");
   const bind = (name, key) => (problem.value = keys.bind(name, key));
   return html`<${Dialog} open=${open} title="Keyboard">
-    <label class="check"><input type="checkbox" checked=${keys.on.value} onChange=${(event) => (keys.on.value = event.target.checked)} /> Single keys act (never inside a field)</label>
+    <label class="check"><input type="checkbox" checked=${keys.on.value}
+        onChange=${(event) => (keys.on.value = event.target.checked)} /> Single keys act (never inside a field)</label>
     <div class="scroll" tabindex="0" role="region" aria-label="Keys"><table>
       <thead><tr><th scope="col">Action</th><th scope="col">Key</th><th scope="col">Change</th></tr></thead>
       <tbody>
-        ${ACTIONS.map(({ name, title }) => html`<${KeyRow} key=${name} title=${title} bound=${keys.bound.value[name]} bind=${(key) => bind(name, key)} />`)}
+        ${ACTIONS.map(({ name, title }) => html`<${KeyRow} key=${name} title=${title} bound=${keys.bound.value[name]}
+            bind=${(key) => bind(name, key)} />`)}
         <tr><td>Stop the model's speech</td><td><kbd>Esc</kbd></td><td class="soft">fixed</td></tr>
       </tbody>
     </table></div>
@@ -45,8 +48,13 @@ function KeyRow({ title, bound, bind }) {
     waiting.value = false;
     bind(event.key.toLowerCase());
   };
-  return html`<tr><td>${title}</td><td>${bound ? html`<kbd>${label(bound)}</kbd>` : html`<span class="soft">none</span>`}</td>
-    <td><div class="row nowrap"><button class="small" aria-label=${`Change the key: ${title}`} aria-pressed=${waiting.value ? "true" : "false"}
-      onClick=${() => (waiting.value = !waiting.value)} onKeyDown=${take} onKeyUp=${(event) => event.key === " " && event.preventDefault()} onBlur=${() => (waiting.value = false)}>${waiting.value ? "Press a key" : "Change"}</button>
-      ${bound && html`<button class="small quiet" aria-label=${`No key: ${title}`} onClick=${() => bind("")}>None</button>`}</div></td></tr>`;
+  return html`<tr><td>${title}</td><td>${bound ? html`<kbd>${label(bound)}</kbd>` : html`<span
+      class="soft">none</span>`}</td>
+    <td><div class="row nowrap"><button class="small" aria-label=${`Change the key: ${title}`}
+        aria-pressed=${waiting.value ? "true" : "false"}
+      onClick=${() => (waiting.value = !waiting.value)} onKeyDown=${take}
+          onKeyUp=${(event) => event.key === " " && event.preventDefault()}
+          onBlur=${() => (waiting.value = false)}>${waiting.value ? "Press a key" : "Change"}</button>
+      ${bound && html`<button class="small quiet" aria-label=${`No key: ${title}`}
+          onClick=${() => bind("")}>None</button>`}</div></td></tr>`;
 }

@@ -16,7 +16,8 @@ const height = (level) => Math.min(1, Math.sqrt(Math.max(0, level)) * Math.sqrt(
  */
 export function Levels({ user, model }) {
   return still.matches
-    ? html`<div class="levels-still" aria-hidden="true"><${Meter} level=${user} tone="user" /><${Meter} level=${model} tone="model" /></div>`
+    ? html`<div class="levels-still" aria-hidden="true"><${Meter} level=${user} tone="user" /><${Meter} level=${model}
+        tone="model" /></div>`
     : html`<${Wave} user=${user} model=${model} />`;
 }
 

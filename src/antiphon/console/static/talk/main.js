@@ -51,15 +51,18 @@ async function loadMeters() {
   const { Meters } = await import("../meters/panel.js");
   return () => {
     const conversation = talk.conversation.value;
-    if (!conversation) return html`<p class="hint">Response times, cost and context of a call are shown here while it runs.</p>`;
+    if (!conversation) return html`<p
+        class="hint">Response times, cost and context of a call are shown here while it runs.</p>`;
     return html`<${Meters} conversation=${conversation} channel=${talk.channel.value} />`;
   };
 }
 
 async function loadSettings() {
-  const [{ SettingsPanel }, { Mocks, OfferedFunctions }] = await Promise.all([import("../settings/panel.js"), import("./tools.js")]);
+  const loading = [import("../settings/panel.js"), import("./tools.js")];
+  const [{ SettingsPanel }, { Mocks, OfferedFunctions }] = await Promise.all(loading);
   const mocks = new Mocks();
-  return () => html`<${SettingsPanel} settings=${settings} /><${OfferedFunctions} setup=${settings.setup.value} mocks=${mocks} />`;
+  return () => html`<${SettingsPanel} settings=${settings} /><${OfferedFunctions} setup=${settings.setup.value}
+      mocks=${mocks} />`;
 }
 
 async function loadCode() {
@@ -69,13 +72,16 @@ async function loadCode() {
 
 async function loadWire() {
   const { WireView } = await import("../wireview/view.js");
-  return () => (talk.log.value ? html`<${WireView} log=${talk.log.value} onReplay=${talk.alive.value ? undefined : (log, name) => saved.show(log, name)} />` : html`<p class="hint">Every message of a call, both ways, is shown here while it runs.</p>`);
+  return () => (talk.log.value ? html`<${WireView} log=${talk.log.value}
+      onReplay=${talk.alive.value ? undefined : (log, name) => saved.show(log, name)} />` : html`<p
+      class="hint">Every message of a call, both ways, is shown here while it runs.</p>`);
 }
 
 function Outdated() {
   if (!talk.alive.value) return null;
   if (!talk.outdated.value) return html`<p class="hint">Changes hold once you connect again.</p>`;
-  return html`<div class="banner notice"><p>Changed. This call still has the settings it began with.</p><button onClick=${() => talk.apply()}>Reconnect to apply</button></div>`;
+  return html`<div class="banner notice"><p>Changed. This call still has the settings it began with.</p><button
+      onClick=${() => talk.apply()}>Reconnect to apply</button></div>`;
 }
 
 /** A page must not begin with a model that the server does not have. */
@@ -89,7 +95,8 @@ function App() {
   return html`<div class="talk ${open.panel.value ? "with-panel" : ""} stage-${stage}">
     <div class="stage">
       <${Banners} talk=${talk} surroundings=${surroundings} />
-      ${stage === "start" ? html`<${Welcome} talk=${talk} checks=${checks} replay=${saved} />` : html`<${Later} name="Call" page=${page} />`}
+      ${stage === "start" ? html`<${Welcome} talk=${talk} checks=${checks} replay=${saved} />` : html`<${Later}
+          name="Call" page=${page} />`}
     </div>
     <${Panels} panels=${PANELS} open=${open.panel} />
     ${open.help.value && html`<${Later} name="Help" keys=${keys} open=${open.help} />`}
@@ -98,7 +105,8 @@ function App() {
 
 /** Loaded once it is wanted: the first page need not wait for it. */
 function Later({ name, ...properties }) {
-  if (problem.value) return html`<p class="problem" role="alert">${problem.value} <button onClick=${load}>Try again</button></p>`;
+  if (problem.value) return html`<p class="problem" role="alert">${problem.value} <button
+      onClick=${load}>Try again</button></p>`;
   const Part = parts.value?.[name];
   return Part ? html`<${Part} ...${properties} />` : null;
 }

@@ -19,9 +19,11 @@ export function Options({ talk, captions, open }) {
     <fieldset><legend>Devices</legend><div class="stack">
       <${Device} talk=${talk} kind="microphone" list=${devices.value.microphones} title="Microphone" />
       ${talk.capture.value && html`<${Meter} level=${() => talk.capture.value?.level.value ?? 0} tone="user" />`}
-      ${PROCESSING.map(([name, title]) => html`<label class="check" key=${name}><input type="checkbox" checked=${talk.processing[name].value}
+      ${PROCESSING.map(([name, title]) => html`<label class="check" key=${name}><input type="checkbox"
+          checked=${talk.processing[name].value}
         onChange=${(event) => talk.process(name, event.target.checked)} /> ${title}</label>`)}
-      <${Device} talk=${talk} kind="speaker" list=${devices.value.speakers} title="Speaker" reason=${Player.canChooseSpeaker ? "" : "This browser does not let a page choose the speaker."} />
+      <${Device} talk=${talk} kind="speaker" list=${devices.value.speakers} title="Speaker"
+          reason=${Player.canChooseSpeaker ? "" : "This browser does not let a page choose the speaker."} />
       <${Volume} talk=${talk} />
       <${Device} talk=${talk} kind="camera" list=${devices.value.cameras} title="Camera" />
       ${!screenSupport.available && html`<p class="hint">${screenSupport.reason}</p>`}
@@ -36,10 +38,12 @@ function Device({ talk, kind, list, title, reason = "" }) {
   const chosen = talk.devices[kind].value;
   const gone = chosen && !list.some((each) => each.deviceId === chosen);
   return html`<div class="field"><label for=${id}>${title}</label>
-    <select id=${id} value=${chosen} disabled=${Boolean(reason)} onChange=${(event) => talk.choose(kind, event.target.value)}>
+    <select id=${id} value=${chosen} disabled=${Boolean(reason)}
+        onChange=${(event) => talk.choose(kind, event.target.value)}>
       <option value="">The system's</option>
       ${gone && html`<option value=${chosen}>The one chosen before (not connected)</option>`}
-      ${list.filter((each) => each.deviceId && each.deviceId !== "default").map((each) => html`<option value=${each.deviceId}>${each.label}</option>`)}
+      ${list.filter((each) => each.deviceId && each.deviceId !== "default").map((each) => html`<option
+          value=${each.deviceId}>${each.label}</option>`)}
     </select>
     ${reason && html`<p class="hint">${reason}</p>`}</div>`;
 }
@@ -48,23 +52,29 @@ function Volume({ talk }) {
   const id = useId();
   const percent = Math.round(talk.volume.value * 100);
   return html`<div class="field"><label for=${id}>Volume <span class="number soft">${percent} %</span></label>
-    <input id=${id} type="range" min="0" max="100" step="5" value=${percent} onInput=${(event) => (talk.volume.value = Number(event.target.value) / 100)} />
-    <label class="check"><input type="checkbox" checked=${talk.silent.value} onChange=${() => talk.toggleSilent()} /> Sound off</label></div>`;
+    <input id=${id} type="range" min="0" max="100" step="5" value=${percent}
+        onInput=${(event) => (talk.volume.value = Number(event.target.value) / 100)} />
+    <label class="check"><input type="checkbox" checked=${talk.silent.value}
+        onChange=${() => talk.toggleSilent()} /> Sound off</label></div>`;
 }
 
 function Captions({ captions }) {
   const id = useId();
   return html`<fieldset><legend>Captions</legend><div class="stack">
-    <div class="field"><label for=${id}>Size</label><select id=${id} value=${captions.size.value} onChange=${(event) => (captions.size.value = event.target.value)}>
+    <div class="field"><label for=${id}>Size</label><select id=${id} value=${captions.size.value}
+        onChange=${(event) => (captions.size.value = event.target.value)}>
       ${SIZES.map(([value, title]) => html`<option value=${value}>${title}</option>`)}</select></div>
-    <label class="check"><input type="checkbox" checked=${captions.announce.value} onChange=${(event) => (captions.announce.value = event.target.checked)} /> A screen reader says the model's captions</label>
+    <label class="check"><input type="checkbox" checked=${captions.announce.value}
+        onChange=${(event) => (captions.announce.value = event.target.checked)} /> A screen reader says the model's captions</label>
     <p class="hint">Without this they are said only while the sound is off, so that two voices do not talk at once.</p>
   </div></fieldset>`;
 }
 
 function recording(talk) {
   if (talk.start.recording === "off") {
-    return html`<p class="hint">Recording is off on this server. Its owner turns it on with <code>recording.mode</code> in the configuration.</p>`;
+    return html`<p
+        class="hint">Recording is off on this server. Its owner turns it on with <code>recording.mode</code> in the configuration.</p>`;
   }
-  return html`<${Consent} talk=${talk} />${talk.alive.value && talk.start.recording === "consented" && html`<p class="hint">A change holds from the next call on.</p>`}`;
+  return html`<${Consent} talk=${talk} />${talk.alive.value && talk.start.recording === "consented" && html`<p
+      class="hint">A change holds from the next call on.</p>`}`;
 }

@@ -20,13 +20,17 @@ export function Panels({ panels, open }) {
   return html`<aside class="panels ${shown ? "open" : "closed"}" aria-label="Instruments">
     <div class="panels-head">
       <div class="tabs" role="tablist" aria-label="Instruments" onKeyDown=${move}>
-        ${panels.map(({ name, title }, index) => html`<button role="tab" key=${name} id="${id}-${name}" aria-selected=${name === open.value ? "true" : "false"}
-          aria-controls=${name === open.value ? `${id}-panel` : undefined} tabindex=${name === (shown ?? panels[0]).name || (!shown && index === 0) ? 0 : -1}
+        ${panels.map(({ name, title }, index) => html`<button role="tab" key=${name} id="${id}-${name}"
+            aria-selected=${name === open.value ? "true" : "false"}
+          aria-controls=${name === open.value ? `${id}-panel` : undefined}
+              tabindex=${name === (shown ?? panels[0]).name || (!shown && index === 0) ? 0 : -1}
           onClick=${() => choose(name)}>${title}</button>`)}
       </div>
-      ${shown && html`<button class="quiet close" aria-label="Close instruments" onClick=${() => (open.value = "")}><${Icon} name="close" /></button>`}
+      ${shown && html`<button class="quiet close" aria-label="Close instruments"
+          onClick=${() => (open.value = "")}><${Icon} name="close" /></button>`}
     </div>
-    ${shown && html`<div class="panel" role="tabpanel" id="${id}-panel" aria-labelledby="${id}-${shown.name}" tabindex="0">
+    ${shown && html`<div class="panel" role="tabpanel" id="${id}-panel" aria-labelledby="${id}-${shown.name}"
+        tabindex="0">
       <h2 class="visually-hidden">${shown.title}</h2>
       ${shown.note?.()}
       <${Lazy} key=${shown.name} load=${shown.load} />
@@ -51,6 +55,7 @@ function Lazy({ load }) {
     if (!state.value.component) attempt();
   }, []);
   const { component: Component, problem } = state.value;
-  if (problem) return html`<p class="problem" role="alert">${problem} <button onClick=${attempt}>Try again</button></p>`;
+  if (problem) return html`<p class="problem" role="alert">${problem} <button
+      onClick=${attempt}>Try again</button></p>`;
   return Component ? html`<${Component} />` : html`<p class="hint">Loading …</p>`;
 }

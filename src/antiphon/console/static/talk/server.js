@@ -7,8 +7,9 @@ export const ENDPOINT = location.origin.replace(/^http/, "ws");
 
 /**
  * @typedef {{ version: string, models: { id: string, name: string, status: string }[],
- *   engines: { name: string, ready: boolean, detail: string }[], tls_port: number | null, recording: "off" | "consented" | "always",
- *   recording_days: number, keeps_content: boolean, may_see_sessions: boolean, picture_tokens: Record<string, number> }} Start
+ *   engines: { name: string, ready: boolean, detail: string }[], tls_port: number | null,
+ *   recording: "off" | "consented" | "always", recording_days: number, keeps_content: boolean,
+ *   may_see_sessions: boolean, picture_tokens: Record<string, number> }} Start
  */
 
 /** What came with the page. @returns {Start} */

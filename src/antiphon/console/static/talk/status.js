@@ -1,15 +1,22 @@
 import { html, useEffect, useSignal } from "../vendor/preact.js";
 import { clock } from "./format.js";
 
-const STATES = { connecting: "Connecting …", reconnecting: "Reconnecting …", closed: "Call ended", failed: "Not connected", idle: "Not connected" };
+const STATES = {
+  idle: "Not connected",
+  connecting: "Connecting …",
+  reconnecting: "Reconnecting …",
+  closed: "Call ended",
+  failed: "Not connected",
+};
 const ACTIVITIES = { hearing: "Hearing you", thinking: "Thinking …", speaking: "Speaking", tool: "Waiting for a function" };
 
 /**
  * What happens now, in a word or two.
- * @param {{ state: string, activity: string, microphone: boolean, muted: boolean, push: boolean, held: boolean }} now
+ * @param {{ state: string, activity: string, microphone: boolean, muted: boolean, push?: boolean,
+ *   held?: boolean }} now
  * @returns {{ name: string, text: string }}
  */
-export function statusOf({ state, activity, microphone, muted, push, held }) {
+export function statusOf({ state, activity, microphone, muted, push = false, held = false }) {
   if (state !== "open") return { name: state, text: STATES[state] ?? state };
   if (ACTIVITIES[activity]) return { name: activity, text: ACTIVITIES[activity] };
   if (!microphone) return { name: "typing", text: "Ready for your words" };
@@ -42,7 +49,8 @@ export function Length({ talk }) {
     const timer = setInterval(() => (now.value = performance.now()), 500);
     return () => clearInterval(timer);
   }, []);
-  return html`<span class="soft number" title="Length of the call">${clock((talk.ended.value || now.value) - talk.began.value)}</span>`;
+  return html`<span class="soft number"
+      title="Length of the call">${clock((talk.ended.value || now.value) - talk.began.value)}</span>`;
 }
 
 /** All that goes wrong or is about to, each with its fix. */
@@ -51,17 +59,21 @@ export function Banners({ talk, surroundings }) {
   const problem = conversation?.problem.value;
   const trouble = talk.trouble.value;
   return html`<div class="banners">
-    ${!surroundings.online.value && html`<${Banner} title="This computer is offline." fix="The call goes on by itself once the network is back." />`}
+    ${!surroundings.online.value && html`<${Banner} title="This computer is offline."
+        fix="The call goes on by itself once the network is back." />`}
     ${problem && talk.stage.value !== "start" && html`<${Banner} bad title=${problem.title} fix=${problem.fix}>
-      ${talk.stage.value === "call" && !talk.alive.value && html`<button onClick=${() => talk.reconnect()}>Reconnect</button>`}
+      ${talk.stage.value === "call" && !talk.alive.value && html`<button
+          onClick=${() => talk.reconnect()}>Reconnect</button>`}
     <//>`}
     ${trouble && html`<${Banner} bad title=${trouble.title} fix=${trouble.fix}>
       <button class="quiet" onClick=${() => (talk.trouble.value = null)}>Dismiss</button>
     <//>`}
-    ${[talk.camera, talk.screen].map((each) => each.problem.value && html`<${Banner} key=${each.title} bad title=${each.problem.value.title} fix=${each.problem.value.fix}>
+    ${[talk.camera, talk.screen].map((each) => each.problem.value && html`<${Banner} key=${each.title} bad
+        title=${each.problem.value.title} fix=${each.problem.value.fix}>
       <button class="quiet" onClick=${() => (each.problem.value = null)}>Dismiss</button>
     <//>`)}
-    ${talk.alive.value && talk.player.value?.asleep?.value && html`<${Banner} title="The browser keeps the sound silent." fix="Tap anywhere, or press any key.">
+    ${talk.alive.value && talk.player.value?.asleep?.value && html`<${Banner}
+        title="The browser keeps the sound silent." fix="Tap anywhere, or press any key.">
       <button onClick=${() => talk.player.value.resume()}>Turn the sound on</button>
     <//>`}
     ${conversation?.goAway.value && talk.alive.value && html`<${Countdown} until=${conversation.goAway.value.at} />`}
@@ -84,5 +96,6 @@ function Countdown({ until }) {
     return () => clearInterval(timer);
   }, []);
   const left = Math.max(0, Math.ceil((until - now.value) / 1000));
-  return html`<div class="banner notice warn"><p><strong>The server closes this connection in <span class="number">${left} s</span>.</strong> The call goes on in a new one.</p></div>`;
+  return html`<div class="banner notice warn"><p><strong>The server closes this connection in <span
+      class="number">${left} s</span>.</strong> The call goes on in a new one.</p></div>`;
 }

@@ -4,7 +4,8 @@ import { traceAddress } from "./server.js";
 
 /** Milliseconds from the end of the user's words to the first sound, of every turn that had both. */
 export function responses(turns) {
-  return turns.filter((turn) => turn.requested && (turn.firstHeard ?? turn.firstFrame)).map((turn) => (turn.firstHeard ?? turn.firstFrame) - turn.requested);
+  const first = (turn) => turn.firstHeard ?? turn.firstFrame;
+  return turns.filter((turn) => turn.requested && first(turn)).map((turn) => first(turn) - turn.requested);
 }
 
 /** What a call was, once it is over. */
@@ -23,7 +24,8 @@ export function Summary({ talk, again }) {
     </dl>
     <div class="row">
       <button class="primary" onClick=${again}>Start over</button>
-      ${sessionId.value && talk.start.may_see_sessions && html`<a class="button" href=${traceAddress(sessionId.value)}>Open the trace</a>`}
+      ${sessionId.value && talk.start.may_see_sessions && html`<a class="button"
+          href=${traceAddress(sessionId.value)}>Open the trace</a>`}
     </div>
   </section>`;
 }

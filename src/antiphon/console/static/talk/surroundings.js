@@ -29,10 +29,11 @@ export class Surroundings {
       this.#hidden = performance.now();
       return;
     }
-    const gone = performance.now() - this.#hidden;
     if (!this.calling.peek()) return;
     this.#keepOn();
-    if (gone > WORTH_TELLING) this.notice.value = `This tab was out of sight for ${Math.round(gone / 1000)} s. The call went on meanwhile.`;
+    const gone = performance.now() - this.#hidden;
+    if (gone < WORTH_TELLING) return;
+    this.notice.value = `This tab was out of sight for ${Math.round(gone / 1000)} s. The call went on meanwhile.`;
   }
 
   /** Browsers let go of the lock whenever the page is hidden. */

@@ -77,14 +77,16 @@ export function ToolCard({ call, conversation, mocks, setup = {} }) {
     <${Arguments} args=${call.args} />
     ${call.blocking ? null : html`<p class="hint">The model talks on and does not wait for this answer.</p>`}
     ${waiting && mocks && html`<${AnswerForm} call=${call} conversation=${conversation} mocks=${mocks} />`}
-    ${schema && html`<details><summary>Schema</summary><pre tabindex="0" aria-label=${`Schema of ${call.name}`}>${JSON.stringify(schema, null, 2)}</pre></details>`}
+    ${schema && html`<details><summary>Schema</summary><pre tabindex="0"
+        aria-label=${`Schema of ${call.name}`}>${JSON.stringify(schema, null, 2)}</pre></details>`}
     ${call.response && html`<details><summary>Answer</summary><pre>${JSON.stringify(call.response, null, 2)}</pre></details>`}
   </section>`;
 }
 
 function Arguments({ args }) {
   const text = JSON.stringify(args, null, 2);
-  return text === "{}" ? html`<p class="hint">No arguments.</p>` : html`<pre class="arguments" tabindex="0" aria-label="Arguments">${text}</pre>`;
+  return text === "{}" ? html`<p class="hint">No arguments.</p>` : html`<pre class="arguments" tabindex="0"
+      aria-label="Arguments">${text}</pre>`;
 }
 
 function Timer({ call }) {
@@ -123,12 +125,15 @@ function AnswerForm({ call, conversation, mocks }) {
   };
   return html`<form class="stack" onSubmit=${send}>
     <label for="${id}-answer">Answer (JSON)</label>
-    <textarea id="${id}-answer" class="mono" spellcheck="false" value=${draft.value} aria-invalid=${error ? "true" : undefined}
-      aria-describedby=${error ? `${id}-error` : undefined} onInput=${(event) => (draft.value = event.target.value)}></textarea>
+    <textarea id="${id}-answer" class="mono" spellcheck="false" value=${draft.value}
+        aria-invalid=${error ? "true" : undefined}
+      aria-describedby=${error ? `${id}-error` : undefined}
+          onInput=${(event) => (draft.value = event.target.value)}></textarea>
     ${error && html`<p class="hint bad" id="${id}-error">${error}</p>`}
     <div class="row">
       <button class="primary" disabled=${!value}>Send answer</button>
-      ${!call.blocking && html`<label>When to say it <select value=${scheduling.value} onChange=${(event) => (scheduling.value = event.target.value)}>
+      ${!call.blocking && html`<label>When to say it <select value=${scheduling.value}
+          onChange=${(event) => (scheduling.value = event.target.value)}>
         ${SCHEDULING.map((each) => html`<option value=${each}>${each || "default"}</option>`)}
       </select></label>`}
       <label class="check"><input type="checkbox" checked=${mocks.isAutomatic(call.name)}
@@ -148,7 +153,8 @@ const declared = (setup) => (setup.tools ?? []).flatMap((tool) => tool.functionD
 export function OfferedFunctions({ setup, mocks }) {
   const functions = declared(setup);
   if (!functions.length) return null;
-  return html`<details class="offered"><summary>${functions.length === 1 ? "1 function" : `${functions.length} functions`} offered</summary>
+  return html`<details
+      class="offered"><summary>${functions.length === 1 ? "1 function" : `${functions.length} functions`} offered</summary>
     ${functions.map((each) => html`<div class="offered-function" key=${each.name}>
       <div class="row"><strong class="mono break">${each.name}</strong>
         <label class="check"><input type="checkbox" checked=${mocks.isAutomatic(each.name)}
