@@ -26,7 +26,7 @@ LOOKS = {
     "light": {"color_scheme": "light", "viewport": WIDE},
     "dark": {"color_scheme": "dark", "viewport": WIDE},
     "narrow": {"color_scheme": "light", "viewport": NARROW, "reduced_motion": "reduce"},
-    "narrow dark": {"color_scheme": "dark", "viewport": NARROW, "forced_colors": "active"},
+    "narrow dark": {"color_scheme": "dark", "viewport": NARROW},
 }
 
 

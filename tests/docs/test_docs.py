@@ -63,6 +63,7 @@ ELSEWHERE = {
 
 PRINTS = {
     "README.md": [["2 plus 3 is 5."]],
+    "docs/console.md": [['"running":', '"choices":'], ["Ready."]],
     "docs/cost-of-a-call.md": [
         ["gemini-3.8-live  $0.8325"],
         ["gemini-3.8-live, none", "$3.02", "8000:4000  $1.03"],
