@@ -116,6 +116,16 @@ class TestStart:
         await database.aclose()
         assert refused.value.status_code == 429
 
+    def test_a_device_is_chosen_before_a_call(self, talking):
+        page = talking().page
+        button = page.get_by_role("button", name="Devices and captions")
+        button.click()
+        dialog = page.get_by_role("dialog", name="Options")
+        dialog.get_by_label("Size").select_option("large")
+        dialog.get_by_role("button", name="Close").click()
+        expect(button).to_be_focused()
+        assert page.evaluate("localStorage['antiphon.captions.size']") == '"large"'
+
     def test_who_types_while_the_browser_asks_goes_without(self, server, new_page):
         page = new_page()
         page.add_init_script("navigator.mediaDevices.getUserMedia = () => new Promise(() => {})")

@@ -1,13 +1,13 @@
 import { effect, html } from "../vendor/preact.js";
 import { Controls, TextBox, Tiles } from "./controls.js";
 import { Levels } from "./levels.js";
-import { Options } from "./options.js";
 import { Length, Status } from "./status.js";
 import { Summary } from "./summary.js";
 import { Mocks } from "./tools.js";
 import { Transcript } from "./transcript.js";
 
 export { Help } from "./help.js";
+export { Options } from "./options.js";
 
 const mocks = new Mocks();
 const served = new WeakSet();
@@ -37,7 +37,6 @@ export function Call({ page }) {
       <${Controls} talk=${talk} keys=${page.keys} options=${open.options} help=${open.help} />
     </footer>`}
     ${stage === "after" && html`<${Summary} talk=${talk} again=${() => (talk.stage.value = "start")} />`}
-    <${Options} talk=${talk} captions=${captions} open=${open.options} />
   `;
 }
 

@@ -12,8 +12,10 @@ export function Dialog({ open, title, children }) {
     if (!open.value && ref.current.open) ref.current.close();
   }, [open.value]);
   return html`<dialog ref=${ref} aria-label=${title} onClose=${() => (open.value = false)}>
-    <div class="row dialog-head"><h2>${title}</h2><button class="quiet"
-        onClick=${() => (open.value = false)}>Close</button></div>
+    <div class="row dialog-head">
+      <h2>${title}</h2>
+      <button class="quiet" onClick=${() => ref.current.close()}>Close</button>
+    </div>
     ${open.value && children}
   </dialog>`;
 }

@@ -95,10 +95,11 @@ function App() {
   return html`<div class="talk ${open.panel.value ? "with-panel" : ""} stage-${stage}">
     <div class="stage">
       <${Banners} talk=${talk} surroundings=${surroundings} />
-      ${stage === "start" ? html`<${Welcome} talk=${talk} checks=${checks} replay=${saved} />` : html`<${Later}
+      ${stage === "start" ? html`<${Welcome} talk=${talk} checks=${checks} replay=${saved} options=${open.options} />` : html`<${Later}
           name="Call" page=${page} />`}
     </div>
     <${Panels} panels=${PANELS} open=${open.panel} />
+    ${open.options.value && html`<${Later} name="Options" talk=${talk} captions=${captions} open=${open.options} />`}
     ${open.help.value && html`<${Later} name="Help" keys=${keys} open=${open.help} />`}
   </div>`;
 }
@@ -121,7 +122,7 @@ async function load() {
 }
 
 effect(() => {
-  const wanted = talk.starting.value || talk.stage.value !== "start" || open.help.value;
+  const wanted = talk.starting.value || talk.stage.value !== "start" || open.help.value || open.options.value;
   if (wanted && !parts.peek()) load();
 });
 // Who follows a link to settings should see them before they hold.

@@ -112,11 +112,11 @@ export class Talk {
   }
 
   hangUp() {
+    this.stage.value = "after";
     this.#stopListening();
     this.conversation.value?.hangUp();
     this.#release();
     this.ended.value = performance.now();
-    this.stage.value = "after";
   }
 
   /** Begin anew with the settings as they are. */

@@ -7,7 +7,7 @@ const FIRST = "Your browser asks for the microphone once you press it.";
 const WAITING = "Waiting for the microphone: your browser may ask you.";
 
 /** Where everybody begins: one button, a line to type, a model, and whether all is there. */
-export function Welcome({ talk, checks, replay }) {
+export function Welcome({ talk, checks, replay, options }) {
   const ready = checks.ready.value;
   const hint = talk.starting.value ? WAITING : FIRST;
   const begin = () => {
@@ -27,7 +27,10 @@ export function Welcome({ talk, checks, replay }) {
       </div>
     </div>
     <${ChecksCard} talk=${talk} checks=${checks} />
-    <${OpenSaved} replay=${replay} />
+    <div class="more row">
+      <button class="quiet" onClick=${() => (options.value = true)}>Devices and captions …</button>
+      <${OpenSaved} replay=${replay} />
+    </div>
   </div>`;
 }
 
@@ -120,7 +123,7 @@ function Check({ name, finding, action, optional, children }) {
 
 function OpenSaved({ replay }) {
   const input = useRef(null);
-  return html`<div class="open-saved">
+  return html`<div>
     <button class="quiet" onClick=${() => input.current.click()}>Open a saved call …</button>
     <input ref=${input} type="file" accept=".jsonl,application/jsonl,application/x-ndjson" hidden
       onChange=${(event) => event.target.files[0] && replay.open(event.target.files[0])} />
