@@ -11,12 +11,14 @@ EXTRAS := .venv-extras
 EXTRAS_TESTS := tests/engines/cascade/recognisers tests/engines/cascade/voices tests/engines/cascade/test_models.py \
 	tests/engines/cascade/brain tests/engines/native tests/server/test_tracing.py
 
+TYPESCRIPT := $(VENV)/typescript-7.0.2
+
 # Only what the tests use, without optimisation: a third less time.
 LLAMA_BUILD := CMAKE_ARGS="-DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O1 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DLLAVA_BUILD=OFF \
 	-DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TOOLS=OFF \
 	-DGGML_OPENMP=OFF -DGGML_LLAMAFILE=OFF -DGGML_NATIVE=OFF"
 
-.PHONY: serve test test-extras lint bench clean
+.PHONY: serve test test-extras lint lint-js bench clean
 
 serve: $(VENV)/.installed
 	$(BIN)/antiphon serve $(ARGS)
@@ -33,8 +35,16 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Checks the types of the console's scripts, as their comments tell them. The only command here that needs Node.js.
+lint-js: $(TYPESCRIPT)/node_modules/.bin/tsc
+	$< --project tools/console
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench $(ARGS)
+
+$(TYPESCRIPT)/node_modules/.bin/tsc:
+	mkdir -p $(TYPESCRIPT)
+	npm install --prefix $(TYPESCRIPT) --no-audit --no-fund --silent typescript@7.0.2
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Antiphon needs Python 3.11 or newer: make PYTHON=python3.11")'

@@ -50,6 +50,7 @@ export function keepAwake(context) {
     // A refusal is no news: the next tap tries again, and `asleep` says so.
     if (asleep.value && context.state !== "closed" && !document.hidden) context.resume().catch(() => {});
   };
+  /** @type {[EventTarget, string][]} */
   const places = [
     [context, "statechange"],
     [document, "visibilitychange"],

@@ -76,7 +76,7 @@ export async function withSource(source, action) {
 /**
  * What went wrong and what to do about it, in plain words.
  *
- * @param {unknown} error What getUserMedia, getDisplayMedia, setSinkId or an AudioContext threw.
+ * @param {any} error What getUserMedia, getDisplayMedia, setSinkId or an AudioContext threw.
  * @param {Source} [source] With which device; errors of this console's own modules know it.
  * @returns {{ title: string, fix: string }}
  */

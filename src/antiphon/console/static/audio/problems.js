@@ -102,7 +102,7 @@ const WORDS = {
     TypeError: unsupported,
   },
   screen: {
-    NotAllowedError: (device, message) =>
+    NotAllowedError: (_device, message) =>
       /system/i.test(message)
         ? [
             "The system does not let this browser record the screen.",
@@ -127,7 +127,7 @@ const WORDS = {
     NotAllowedError: () => ["The browser plays no sound before a tap.", "Press the button again, or any key."],
     InvalidStateError: () => ["The sound was closed.", "Press the button again."],
     NotFoundError: gone,
-    NotSupportedError: (device, message) =>
+    NotSupportedError: (_device, message) =>
       /setSinkId/.test(message)
         ? ["This browser does not let a page choose the speaker.", "Choose it in the sound settings of the system."]
         : [

@@ -28,7 +28,12 @@ export class Captions {
     return whole.id;
   }
 
-  /** Add a fragment of a transcript, or of text, to the line it goes on with. */
+  /**
+   * Add a fragment of a transcript, or of text, to the line it goes on with.
+   * @param {Line["who"]} who @param {number} turn @param {string} text @param {number} at milliseconds
+   * @param {{ kind?: Line["kind"], language?: string, finished?: boolean }} [options]
+   * @returns {number} the line's id
+   */
   append(who, turn, text, at, { kind, language = "", finished = false } = {}) {
     const key = keyOf(who, turn, kind);
     const id = this.#open.get(key) ?? this.#begin(key, { who, turn, kind, at });
@@ -116,9 +121,7 @@ export class Captions {
 
   #spokenOf(turn) {
     if (!this.#spoken.has(turn)) {
-      const spoken = new SpokenText();
-      spoken.parts = [];
-      this.#spoken.set(turn, spoken);
+      this.#spoken.set(turn, new SpokenText());
     }
     return this.#spoken.get(turn);
   }
@@ -135,6 +138,7 @@ export class Captions {
   }
 }
 
+/** @type {Omit<Line, "id">} */
 const EMPTY = {
   who: "note", turn: 0, text: "", interim: "", heard: null, cut: false, language: "", finished: false, at: 0,
 };
@@ -143,7 +147,11 @@ function keyOf(who, turn, kind = "") {
   return `${turn} ${who} ${kind}`;
 }
 
-/** Says before which lines a new one belongs: before none, mostly. */
+/**
+ * Says before which lines a new one belongs: before none, mostly.
+ * @param {Line} line
+ * @returns {(line: Line) => boolean}
+ */
 function precedes({ who, kind, turn }) {
   // What was said comes before its answer, even where the transcript comes late.
   if (who === "user") return (line) => turn > 0 && line.who === "model" && line.turn >= turn;

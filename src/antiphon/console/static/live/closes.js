@@ -32,7 +32,10 @@ const FIXES = {
   1015: "Open the server's address in a tab of its own and accept or install its certificate.",
 };
 
-/** What a reason speaks of, and what to do about it. */
+/**
+ * What a reason speaks of, and what to do about it.
+ * @type {[RegExp, string, string][]}
+ */
 const KNOWN = [
   [/resumption|session handle|entity was not found|session not found/i, "The conversation cannot be resumed", "Start a new conversation."],
   [/ephemeral token|^token:/i, "The pass for this conversation is no longer good", "Connect again: the page gets a new one."],

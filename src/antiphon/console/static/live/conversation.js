@@ -20,7 +20,7 @@ const SETUP_PATIENCE = 15_000;
 const STALLED = 8000;
 
 export class Conversation {
-  /** @type {"idle"|"connecting"|"open"|"reconnecting"|"closed"|"failed"} */
+  /** @type {import("../vendor/preact.js").Signal<"idle"|"connecting"|"open"|"reconnecting"|"closed"|"failed">} */
   state = signal("idle");
   problem = signal(null);
   /** Seconds of the user's sound, and pictures, that could not be sent. */

@@ -9,7 +9,7 @@ const BATCH = 200;
 
 /** Has the signals of a Conversation that show something, and none of its ways to say something. */
 export class Replay {
-  /** @type {"idle"|"open"|"paused"|"closed"} */
+  /** @type {import("../vendor/preact.js").Signal<"idle"|"open"|"paused"|"closed">} */
   state = signal("idle");
   problem = signal(null);
   resumable = signal(false);

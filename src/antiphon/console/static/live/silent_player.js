@@ -3,8 +3,11 @@
 const RATE = 24_000;
 
 export class SilentPlayer {
+  /** @type {(news: { turn: number, at: number }) => void} as those of {@link Player} */
   onFirst = () => {};
+  /** @type {(news: { turn: number, at: number }) => void} */
   onDrained = () => {};
+  onCut = () => {};
   #now;
   #queue = [];
   #timer = null;

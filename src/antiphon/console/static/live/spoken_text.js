@@ -10,6 +10,8 @@ export class SpokenText {
   /** Seconds of sound that came. */
   seconds = 0;
   text = "";
+  /** @type {{ id: number, start: number, end: number }[]} which line shows which characters of the text */
+  parts = [];
   #marks = [];
 
   addSound(seconds) {

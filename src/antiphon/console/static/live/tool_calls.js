@@ -29,6 +29,7 @@ export class ToolCalls {
     const behavior = this.#blocking.get(name);
     const blocking = behavior ? behavior === "BLOCKING" : this.#usually;
     const key = this.calls.value.length + 1;
+    /** @type {ToolCall} */
     const call = { key, id, name, args: args ?? {}, turn, at, state: "waiting", answered: null, response: null, blocking };
     this.calls.value = [...this.calls.value, call];
     return key;
@@ -45,7 +46,10 @@ export class ToolCalls {
     this.#change((call) => wanted.has(call.id) && call.state === "waiting", { state: "cancelled", answered: at });
   }
 
-  /** Nobody waits for the answers of these any more. */
+  /**
+   * Nobody waits for the answers of these any more.
+   * @param {number} at @param {(call: ToolCall) => boolean} [these]
+   */
   expire(at, these = () => true) {
     this.#change((call) => call.state === "waiting" && these(call), { state: "expired", answered: at });
   }

@@ -12,14 +12,14 @@ export function milliseconds(ms) {
   return whole < 1000 ? `${whole} ms` : `${(whole / 1000).toFixed(2)} s`;
 }
 
-/** What an answer's waterfall says, in a sentence. @returns {string} */
+/** What an answer's waterfall says, in a sentence. @param {import("./waterfall.js").Answer} answer @returns {string} */
 export function sentence({ waterfall, typed }) {
   const longest = waterfall.stages.reduce((most, stage) => (stage.ms > most.ms ? stage : most));
   const last = { heard: "the first sound was heard", received: "the first output came", sent: "the first output left the server" }[waterfall.last] ?? "the answer began";
   return `From ${typed ? "sending the text" : "the end of speech"} until ${last}: ${milliseconds(waterfall.total)}. Longest: ${longest.title.toLowerCase()}, ${milliseconds(longest.ms)}.`;
 }
 
-/** @param {{ answer: object }} properties an answer as `answers` of waterfall.js has it */
+/** @param {{ answer: import("./waterfall.js").Answer }} properties */
 export function Bars({ answer }) {
   const { stages, total } = answer.waterfall;
   const scale = (ms) => (total > 0 ? (ms / total) * WIDTH : 0);
@@ -33,7 +33,7 @@ export function Bars({ answer }) {
   </svg>`;
 }
 
-/** @param {{ answer: object, name: string }} properties */
+/** @param {{ answer: import("./waterfall.js").Answer, name: string }} properties */
 export function StageTable({ answer, name }) {
   const { stages, total } = answer.waterfall;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${name}><table>

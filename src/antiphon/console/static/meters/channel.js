@@ -27,7 +27,7 @@ export class Channel {
   status = signal(null);
   /** How the call ended: `{ code, reason }`; null while it runs. */
   ended = signal(null);
-  /** @type {"connecting"|"open"|"lost"|"gone"} lost: tries again; gone: there is no such session, or not any more */
+  /** @type {import("../vendor/preact.js").Signal<"connecting"|"open"|"lost"|"gone">} lost: tries again; gone: there is no such session, or not any more */
   state = signal("connecting");
   /** Milliseconds to add to seconds of the server's clock * 1000 to get performance.now(); null until it is known. */
   offset = signal(null);

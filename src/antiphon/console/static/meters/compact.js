@@ -8,7 +8,7 @@ import { summary } from "./stats.js";
 import { answers, heardIn } from "./waterfall.js";
 
 /**
- * @param {{ conversation: object | null, channel: import("./channel.js").Channel | null, name?: string }} properties
+ * @param {{ conversation: import("../live/conversation.js").Conversation | null, channel: import("./channel.js").Channel | null, name?: string }} properties
  *   `name`: whose figures they are
  */
 export function CompactMeters({ conversation, channel, name = "" }) {

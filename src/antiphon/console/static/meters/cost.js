@@ -1,11 +1,21 @@
 // Money as pages show it. Amounts come as exact decimal strings; what is computed here is for looking at only.
 
+/**
+ * What the channel tells of money: amounts in dollars as exact decimals, null where something has no known price.
+ * @typedef {{ name: string, count: string, amount: string | null }} Part
+ * @typedef {{ amount: string, basis: string } | null} Projection of ten minutes
+ * @typedef {{ model: string, amount: string | null, per_minute: string | null, by: Part[], projection?: Projection }} Hosted
+ * @typedef {{ amount: string | null, unknown: string[], provisional: boolean, free: boolean, by: Part[], seconds: number,
+ *   per_minute: string | null, projected_ten_minutes: string | null, projection?: Projection, hosted: Hosted | null,
+ *   budget: { kind: string, limit: string, spent: string, used: string } | null }} Money
+ */
+
 /** The parts of a bill in the order of the table; others follow as they come. */
 const ORDER = ["audio in", "audio out", "text in", "text out", "image in", "video in", "thoughts", "cached audio", "cached text", "cached image", "cached video", "searches"];
 
 /**
  * Both bills part by part.
- * @param {object} money as the channel tells it
+ * @param {Money} money
  * @returns {{ name: string, count: number, amount: string|null|undefined, hosted: string|null|undefined }[]}
  *   dollars; null: has no price; undefined: not on that bill
  */
@@ -19,8 +29,8 @@ export function costRows(money) {
 
 /**
  * The bill of a session that went on in other calls: what each of them cost, and what the latest says of the future.
- * @param {object[]} bills as the channel tells them, call by call
- * @returns {object | null}
+ * @param {Money[]} bills call by call
+ * @returns {Money | null}
  */
 export function together(bills) {
   const last = bills.at(-1) ?? null;
@@ -66,7 +76,9 @@ function parts(lists) {
  * @returns {{ number: number, minutes: number, cost: number, hosted: number }[]}
  */
 export function costCurve(entries) {
-  let [cost, hosted, before, last] = [0, 0, 0, { connection: 0, ended: 0 }];
+  let [cost, hosted, before] = [0, 0, 0];
+  /** @type {{ connection: number, ended?: number }} */
+  let last = { connection: 0, ended: 0 };
   const turns = entries.filter((entry) => entry?.kind === "turn" && entry.ended !== undefined);
   turns.sort((one, other) => one.connection - other.connection || one.ended - other.ended);
   return turns.map((turn) => {
@@ -95,7 +107,7 @@ export function dollars(amount) {
 
 /**
  * The bill in a sentence.
- * @param {object | null} money
+ * @param {Money | null} money
  * @returns {string}
  */
 export function bill(money) {

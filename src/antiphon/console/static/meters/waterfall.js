@@ -11,6 +11,9 @@
  * @typedef {{ keys: string[], title: string, from: number, to: number, ms: number }} Stage `from`, `to`: ms since asked
  * @typedef {{ stages: Stage[], total: number, adjusted: number, last: string }} Waterfall
  * `total`: ms; `adjusted`: ms by which moments of two clocks had to be moved to be in order
+ * @typedef {{ number: number, interrupted: boolean, typed: boolean, waterfall: Waterfall }} Answer
+ * @typedef {{ turns: import("../live/turns.js").Turn[], lines: import("../live/captions.js").Line[] }} Heard
+ * what a conversation shows
  */
 
 /** What each stage is, by the moment that ends it. */
@@ -80,8 +83,8 @@ export function match(turns, told, slack = 0) {
 /**
  * What the server knows of its turns.
  * @param {import("./channel.js").Entry[]} entries
- * @param {(entry: object, seconds: number|undefined) => number|null} at
- * @returns {(Moments & { entry: object })[]}
+ * @param {(entry: import("./channel.js").Entry, seconds: number|undefined) => number|null} at
+ * @returns {(Moments & { entry: import("./channel.js").Entry, spoken: boolean })[]}
  */
 export function serverTurns(entries, at) {
   const turns = [];
@@ -109,9 +112,9 @@ export function serverTurns(entries, at) {
 
 /**
  * The waterfall of every answer that there is one of, in order.
- * @param {{ turns: object[], lines: object[] } | null} heard what the conversation shows; null for who only looks on
+ * @param {Heard | null} heard null for who only looks on
  * @param {import("./channel.js").Channel | null} channel
- * @returns {{ number: number, interrupted: boolean, typed: boolean, waterfall: Waterfall }[]}
+ * @returns {Answer[]}
  */
 export function answers(heard, channel) {
   const entries = channel?.entries.value ?? [];
@@ -120,7 +123,10 @@ export function answers(heard, channel) {
   return all.filter((each) => each.waterfall);
 }
 
-/** @param {object | null} conversation @returns {{ turns: object[], lines: object[] } | null} for {@link answers} */
+/**
+ * @param {import("../live/conversation.js").Conversation | null} conversation
+ * @returns {Heard | null} for {@link answers}
+ */
 export function heardIn(conversation) {
   return conversation ? { turns: conversation.turns.value, lines: conversation.lines.value } : null;
 }

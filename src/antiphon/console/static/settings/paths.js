@@ -52,7 +52,9 @@ export function put(setup, path, value, kept = new Set()) {
   return write(isObject(setup) ? setup : {}, steps(path), value, kept, "") ?? {};
 }
 
-function write(parent, [step, ...rest], value, kept, above) {
+/** @param {any} parent @param {{ name: string, listed: boolean }[]} way */
+function write(parent, way, value, kept, above) {
+  const [step, ...rest] = way;
   if (FORBIDDEN.has(step.name)) return parent;
   const path = above + step.name + (step.listed ? "[]" : "");
   const old = own(parent, step.name);

@@ -115,7 +115,7 @@ export class Presets {
     this.own = signal(this.#read());
   }
 
-  /** @returns {{ name: string, setup: object }[]} built-in ones first */
+  /** @returns {{ name: string, help?: string, setup: object }[]} built-in ones first */
   get all() {
     return [...BUILT_IN, ...this.own.value];
   }

@@ -29,7 +29,7 @@ export class Settings {
   constructor(setup = DEFAULT_SETUP, { presets = new Presets(), watch = true } = {}) {
     this.presets = presets;
     /** signal: the setup, to be sent as it is. Change it with {@link set}, {@link reset} and {@link replace}. */
-    this.setup = signal({ model: FIRST_MODEL, ...setup });
+    this.setup = signal(/** @type {Record<string, any>} */ ({ model: FIRST_MODEL, ...setup }));
     /** signal: the name of the model, with `models/` */
     this.model = computed(() => String(this.setup.value.model ?? ""));
     /** signal: `Field[]`, as the model and the engine of this server have them; empty until they came */

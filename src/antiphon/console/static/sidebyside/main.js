@@ -14,6 +14,7 @@ import { ModelPicker } from "../talk/welcome.js";
 import { Pair, Side } from "./side.js";
 
 const VOICE = "generationConfig.speechConfig.voiceConfig.prebuiltVoiceConfig.voiceName";
+/** @type {["left" | "right" | "both", string][]} */
 const CHOICES = [["left", "Left"], ["right", "Right"], ["both", "Both"]];
 
 const start = startData();

@@ -70,7 +70,7 @@ export class Side {
 export class Pair {
   capture = signal(null);
   muted = signal(false);
-  /** Signal: "left", "right" or "both" */
+  /** @type {import("../vendor/preact.js").Signal<"left" | "right" | "both">} */
   audible = signal("left");
   /** Signal: `{ title, fix }` of a device that failed, null while none did */
   trouble = signal(null);

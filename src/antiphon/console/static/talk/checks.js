@@ -76,7 +76,7 @@ export class Checks {
     }
   }
 
-  /** Play two tones. Call it in a tap. */
+  /** Play two tones. Call it in a tap. @param {{ sinkId?: string }} [options] */
   async trySpeaker({ sinkId } = {}) {
     try {
       const player = await Player.open({ sinkId });
@@ -118,7 +118,7 @@ export class Checks {
   async #lookAtPermissions() {
     for (const kind of ["microphone", "camera"]) {
       try {
-        const status = await navigator.permissions.query({ name: kind });
+        const status = await navigator.permissions.query({ name: /** @type {PermissionName} */ (kind) });
         this.#permission(kind, status.state);
         status.onchange = () => this.#permission(kind, status.state);
       } catch {

@@ -31,7 +31,7 @@ export function Controls({ talk, keys, options, help }) {
 
 /** A button that was pressed with a pointer must not take the space bar from push to talk. */
 function letGo(event) {
-  if (event.detail > 0 && event.target.closest("button")) document.activeElement?.blur();
+  if (event.detail > 0 && event.target.closest("button")) /** @type {HTMLElement} */ (document.activeElement)?.blur();
 }
 
 function toggle(vision, options) {

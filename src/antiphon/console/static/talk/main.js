@@ -58,8 +58,10 @@ async function loadMeters() {
 }
 
 async function loadSettings() {
-  const loading = [import("../settings/panel.js"), import("./tools.js")];
-  const [{ SettingsPanel }, { Mocks, OfferedFunctions }] = await Promise.all(loading);
+  const [{ SettingsPanel }, { Mocks, OfferedFunctions }] = await Promise.all([
+    import("../settings/panel.js"),
+    import("./tools.js"),
+  ]);
   const mocks = new Mocks();
   return () => html`<${SettingsPanel} settings=${settings} /><${OfferedFunctions} setup=${settings.setup.value}
       mocks=${mocks} />`;

@@ -16,14 +16,27 @@ import { duration } from "./format.js";
  * @property {Node[]} children
  */
 
-/** @param {object} connection as the server tells it @returns {number} seconds, never 0 */
+/**
+ * A session as the server tells it; times in seconds since its connection began.
+ * @typedef {{ connections: Connection[] }} Session
+ * @typedef {object} Connection
+ * @property {Record<string, any>} record
+ * @property {{ entries: Record<string, any>[] } | null} timeline
+ * @property {Record<"user" | "model", { url: string, peaks: string, seconds: number }>} sound what was recorded
+ * @property {Record<number, { begins: number, ends: number }>} speech of entries, by their place
+ * @property {Line[]} lines
+ *
+ * @typedef {Record<string, any> & { node?: Node }} Line a line of the transcript, and what it belongs to
+ */
+
+/** @param {Connection} connection @returns {number} seconds, never 0 */
 export function length(connection) {
   const sounds = Object.values(connection.sound).map((sound) => sound.seconds);
   const ends = (connection.timeline?.entries ?? []).map((entry) => entry.ended ?? entry.at);
   return Math.max(0.5, connection.record.seconds, ...sounds, ...ends);
 }
 
-/** @param {object} connection as the server tells it @returns {Node[]} what is right below the connection, in order */
+/** @param {Connection} connection @returns {Node[]} what is right below the connection, in order */
 export function nodes(connection) {
   const entries = connection.timeline?.entries ?? [];
   const made = entries.map((entry, number) => MAKERS[entry.kind]?.(entry, number, connection) ?? null);

@@ -16,7 +16,8 @@ const LEAST_WIDTH = 3;
 
 /**
  * @param {{ view: import("./view.js").View, nodes: import("./model.js").Node[], waves: object,
- *   player: import("./player.js").Player, selected: object, onSelect: (node) => void, onSeek: (at: number) => void }} props
+ *   player: import("./player.js").Player, selected: import("../vendor/preact.js").Signal<string>,
+ *   onSelect: (node: import("./model.js").Node, at: number) => void, onSeek: (at: number) => void }} props
  */
 export function Timeline({ view, nodes, waves, player, selected, onSelect, onSeek }) {
   const box = useRef(null);

@@ -15,7 +15,7 @@ const SIDES = ["user", "model"];
 const STEP_SECONDS = 1;
 const ZOOM = 1.6;
 
-/** @param {{ session: object }} props the session as the server tells it */
+/** @param {{ session: import("./model.js").Session }} props */
 export function Trace({ session }) {
   const first = parse(location.hash)?.connection ?? 1;
   const number = useSignal(Math.min(first, session.connections.length));

@@ -4,8 +4,15 @@ import { html, useEffect, useRef } from "../vendor/preact.js";
 import { clock, duration } from "./format.js";
 
 /**
- * @param {{ title: string, detail: string, nodes: import("./model.js").Node[], selected: object, open: object,
- *   onSelect: (node) => void, onWhole: () => void }} props `open`: a signal with the ids of nodes that show what is below
+ * @template T
+ * @typedef {import("../vendor/preact.js").Signal<T>} Signal
+ */
+
+/** @typedef {import("./model.js").Node} Node */
+
+/**
+ * @param {{ title: string, detail: string, nodes: Node[], selected: Signal<string>, open: Signal<Set<string>>,
+ *   onSelect: (node: Node) => void, onWhole: () => void }} props `open`: the ids of nodes that show what is below
  */
 export function Tree({ title, detail, nodes, selected, open, onSelect, onWhole }) {
   const box = useRef(null);

@@ -6,8 +6,9 @@ import { clock } from "./format.js";
 const LINGER_SECONDS = 0.4;
 
 /**
- * @param {{ lines: object[], player: import("./player.js").Player, onWord: (at: number) => void, onLine: (line) => void,
- *   selected: object }} props `lines` as the server tells them
+ * @typedef {import("./model.js").Line} Line
+ * @param {{ lines: Line[], player: import("./player.js").Player, onWord: (at: number) => void,
+ *   onLine: (line: Line) => void, selected: import("../vendor/preact.js").Signal<string> }} props
  */
 export function Words({ lines, player, onWord, onLine, selected }) {
   const box = useRef(null);

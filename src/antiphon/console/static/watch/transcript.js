@@ -5,7 +5,7 @@ import { clock, duration } from "../trace/format.js";
 
 const NEAR = 40;
 
-/** @param {{ entries: object }} props a signal with the entries that a channel tells */
+/** @param {{ entries: import("../vendor/preact.js").Signal<import("../meters/channel.js").Entry[]> }} props */
 export function Transcript({ entries }) {
   const box = useRef(null);
   const isAtEnd = useRef(true);

@@ -16,6 +16,7 @@ export function WireView({ log, onReplay }) {
   const paused = useSignal(false);
   const frames = useFrames(log, paused);
   const query = useSignal("");
+  /** @type {import("../vendor/preact.js").Signal<"" | "in" | "out">} */
   const direction = useSignal("");
   const hidden = useSignal(new Set());
   const folded = useSignal(true);
