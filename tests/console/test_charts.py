@@ -1,7 +1,7 @@
 """Charts: what they draw is as much as they were given."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from antiphon.console import charts
@@ -11,6 +11,7 @@ VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=40)
 
 
 @given(VALUES, st.integers(1, 6))
+@example([5e-324], 1)
 def test_bars_are_as_high_as_their_values(values, count):
     days = [f"2026-11-{number:02}" for number in range(len(values))]
     series = [Series(f"s{number}", values) for number in range(count)]

@@ -18,6 +18,9 @@ TICKS: Final = 4
 LABELS: Final = 8
 """Days that have a label at most."""
 
+LEAST: Final = 1e-12
+"""A picodollar: less is nothing."""
+
 
 class Series(Struct, frozen=True):
     """One colour of a chart: a name, and a value for each day."""
@@ -123,8 +126,8 @@ def _told(days: Sequence[str], sums: Sequence[float], unit: Unit) -> str:
 
 
 def _round_up(value: float) -> float:
-    """The least round number that is no less, for an axis."""
-    if value <= 0:
+    """The least round number that is no less, for an axis; 1 where there is nothing to draw."""
+    if value < LEAST:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10, 20) if step * power >= value)
