@@ -1,14 +1,14 @@
 """A real browser in front of a real server, a microphone that says what a test wants, and ears at the speaker."""
 
-import asyncio
 import base64
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from antiphon.server.tls import ensure_tls
 from antiphon.testing import SPOKEN
 from antiphon.testing.server import RunningServer, Servers
 
@@ -20,41 +20,55 @@ PATIENCE = 15_000
 """Milliseconds until something that does not come fails."""
 
 
-@pytest.fixture(scope="session")
-def chromium(missing: Callable[[str], NoReturn]) -> Iterator[Any]:
-    """The Chromium of the system, headless."""
+@pytest.fixture(scope="module")
+def launch(missing: Callable[[str], NoReturn]) -> Iterator[Callable[..., Any]]:
+    """Starts the Chromium of the system, headless, with flags.
+
+    As long as Playwright is in use its event loop counts as running in this thread, so no other can: there are no
+    ``async`` tests in a module with a browser, and browsers end with their module.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         missing("Chromium is not installed")
+    started: list[Any] = []
+
+    def launch(*flags: str) -> Any:
+        started.append(playwright.chromium.launch(executable_path=path, args=["--no-first-run", *flags]))
+        return started[-1]
+
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--disable-quic", "--no-first-run"])
-        _playwright.append(asyncio.get_running_loop())
-        yield browser
-        asyncio._set_running_loop(_playwright.pop())
-        browser.close()
+        yield launch
+        for browser in started:
+            browser.close()
 
 
-_playwright: list[asyncio.AbstractEventLoop] = []
-"""Playwright's loop, which counts as running as long as its browser does: only tests with a browser may see that."""
+@pytest.fixture(scope="module")
+def chromium(launch: Callable[..., Any]) -> Any:
+    """A browser for all tests of a module."""
+    return launch("--disable-quic")
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Let Playwright's loop run for the tests with a browser, and for no other."""
-    if _playwright and "chromium" in getattr(item, "fixturenames", ()):
-        asyncio._set_running_loop(_playwright[0])
-    try:
-        return (yield)
-    finally:
-        asyncio._set_running_loop(None)
+@pytest.fixture(scope="session")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Gives a data directory certificates that are there already: to make them takes a second."""
+    certificates = tmp_path_factory.mktemp("certificates") / "tls"
+
+    def certified(data_dir: Path) -> Path:
+        ensure_tls(certificates)
+        shutil.copytree(certificates, data_dir / "tls", dirs_exist_ok=True)
+        return data_dir
+
+    return certified
 
 
 @pytest.fixture
-def start(antiphon_servers: Servers) -> Iterator[Callable[..., RunningServer]]:
+def start(antiphon_servers: Servers, certified: Callable[[Path], Path]) -> Iterator[Callable[..., RunningServer]]:
     """Starts servers with settings; they end with the test."""
     started: list[RunningServer] = []
 
     def start(**settings: Any) -> RunningServer:
+        if "data_dir" in settings:
+            certified(settings["data_dir"])
         started.append(antiphon_servers.start(**settings))
         return started[-1]
 

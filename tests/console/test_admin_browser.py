@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from tests.console.admin import DAY, grant, program, spend
+from tests.console.clients import program
+from tests.console.stored import DAY, grant, spend
 
 from antiphon.server.auth import owner_of
 
@@ -32,9 +33,9 @@ LOOKS = {
 
 
 @pytest.fixture(scope="module")
-def full(antiphon_servers, tmp_path_factory):
+def full(antiphon_servers, tmp_path_factory, certified):
     """A server with keys, tokens and days of usage; and the id of a key."""
-    folder = tmp_path_factory.mktemp("full")
+    folder = certified(tmp_path_factory.mktemp("full"))
     server = antiphon_servers.start(data_dir=folder, keys=["plain"], admin_keys=["root"])
     with program(server.url) as api:
         wish = {"permissions": ["live"], "models": ["gemini-3.8-live"], "day": "1", "month": "9", "expires": "30d"}

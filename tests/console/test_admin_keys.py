@@ -5,26 +5,20 @@ import time
 
 import httpx
 import pytest
-from tests.console.admin import DAY, HTML, browser, certified, grant, in_database, program, spend
-from tests.console.seeding import MODEL, PATH
+from tests.console.calling import call
+from tests.console.clients import HTML, browser, program
+from tests.console.stored import DAY, grant, logged, spend
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from antiphon.server.auth import owner_of
-from antiphon.store.audit import Audit
 
 SECRET = re.compile(r"antiphon-[\w-]{43}")
 WANTED = {"name": "phone app", "permissions": ["live"], "models": ["gemini-3.8-live"], "day": "5", "expires": "30d"}
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return tmp_path_factory.mktemp("certificates") / "tls"
-
-
 @pytest.fixture
-def server(start, tmp_path, certificates):
-    return start(keys=["plain"], admin_keys=["root"], data_dir=certified(tmp_path, certificates))
+def server(start, tmp_path):
+    return start(keys=["plain"], admin_keys=["root"], data_dir=tmp_path)
 
 
 @pytest.fixture
@@ -37,11 +31,6 @@ def api(server):
 def page(server):
     with browser(server.url) as client:
         yield client
-
-
-def logged(data_dir, action):
-    entries = in_database(data_dir, lambda database: Audit(database).read())
-    return [entry for entry in entries if entry.action == action]
 
 
 class TestMaking:
@@ -198,10 +187,7 @@ class TestRevoking:
         key = api.post("/keys", json=WANTED).json()
         grant(tmp_path, key["id"])
         assert len(api.get("/tokens").json()["owners"]) == 1
-        url = server.url.replace("http", "ws", 1) + PATH
-        with connect(url, additional_headers={"x-goog-api-key": key["secret"]}) as socket:
-            socket.send(f'{{"setup": {{"model": "{MODEL}"}}}}')
-            socket.recv(10)
+        with call(server, key["secret"]) as (socket, _):
             assert "1 session of it will be closed" in page.get(f"/keys/{key['id']}/revoke").text
             began = time.monotonic()
             done = page.post(f"/keys/{key['id']}/revoke")

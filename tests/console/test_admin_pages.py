@@ -9,25 +9,22 @@ import time
 
 import httpx
 import pytest
-from tests.console.admin import DAY, HTML, PAGES, browser, certified, grant, program, spend
-from tests.console.seeding import MODEL
+from tests.console.calling import MODEL, websocket
+from tests.console.clients import HTML, browser, program
+from tests.console.stored import DAY, grant, spend
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from antiphon.server.auth import owner_of
 from antiphon.store.database import FILE_NAME
 
+PAGES = ("keys", "keys/new", "tokens", "usage", "limits", "engines", "audit", "audit/verify")
 TOKEN_PATH = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return tmp_path_factory.mktemp("certificates") / "tls"
-
-
 @pytest.fixture
-def server(start, tmp_path, certificates):
-    return start(keys=["plain"], admin_keys=["root"], data_dir=certified(tmp_path, certificates), budget={"key_day": 2})
+def server(start, tmp_path):
+    return start(keys=["plain"], admin_keys=["root"], data_dir=tmp_path, budget={"key_day": 2})
 
 
 @pytest.fixture
@@ -86,7 +83,7 @@ class TestTokens:
 
     def test_one_ends_with_its_session(self, server, api, page, tmp_path):
         secret, other = grant(tmp_path, owner_of("plain")), grant(tmp_path, owner_of("plain"))
-        url = f"{server.url.replace('http', 'ws', 1)}{TOKEN_PATH}?access_token=auth_tokens/"
+        url = websocket(server, f"{TOKEN_PATH}?access_token=auth_tokens/")
         with connect(url + secret) as socket:
             socket.send(json.dumps({"setup": {"model": MODEL}}))
             socket.recv(10)

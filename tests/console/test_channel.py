@@ -4,18 +4,21 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from tests.console import calling
+from tests.console.calling import say
+from websockets.sync.client import ClientConnection
 
 from antiphon.console import channel, costs
 from antiphon.testing.server import RunningServer, Servers
 
 KEY, OTHER = "a" * 32, "b" * 32
+call = partial(calling.call, key=KEY, generationConfig=calling.TEXT)
 Start = Callable[..., RunningServer]
 
 
@@ -25,38 +28,6 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> float:
     monkeypatch.setattr(channel, "PATIENCE", 0.5)
     monkeypatch.setattr(costs, "ENOUGH", 0.5)
     return 0.5
-
-
-@pytest.fixture
-def start(antiphon_servers: Servers) -> Iterator[Start]:
-    started: list[RunningServer] = []
-
-    def start(**settings: Any) -> RunningServer:
-        started.append(antiphon_servers.start(**settings))
-        return started[-1]
-
-    yield start
-    for each in started:
-        if each in antiphon_servers._running:
-            antiphon_servers.stop(each)
-
-
-@contextmanager
-def call(server: RunningServer, key: str = KEY, **setup: Any) -> Iterator[tuple[ClientConnection, str]]:
-    """A session that answers in text, and its id."""
-    url = server.url.replace("http", "ws")
-    path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-    with connect(f"{url}{path}?key={key}", proxy=None) as socket:
-        generation = {"responseModalities": ["TEXT"]}
-        socket.send(json.dumps({"setup": {"model": "models/gemini-3.8-live", "generationConfig": generation, **setup}}))
-        yield socket, json.loads(socket.recv())["setupComplete"]["sessionId"]
-
-
-def say(socket: ClientConnection, text: str) -> None:
-    """Type something, and wait for the end of the answer."""
-    socket.send(json.dumps({"realtimeInput": {"text": text}}))
-    while "turnComplete" not in json.loads(socket.recv()).get("serverContent", {}):
-        pass
 
 
 def hear(socket: ClientConnection, text: str) -> bytes:

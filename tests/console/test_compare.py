@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.console.seeded import TIMELINE, record, seed
-from tests.console.test_sessions import get, page
+from tests.console.clients import get, page
+from tests.console.stored import TIMELINE, record, seed
 
 from antiphon.console.sessions_compare import compare
 from antiphon.live.timeline import Money, Timeline, Turn

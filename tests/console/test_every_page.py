@@ -1,7 +1,7 @@
 """No page keeps anybody out: axe finds nothing, in either scheme and at 320 pixels, and nothing is cut off there."""
 
 import pytest
-from tests.console.seeding import spoken_call, typed_call
+from tests.console.calling import spoken_call, typed_call
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 320, "height": 700}
@@ -31,10 +31,10 @@ LOOKS = {
 
 
 @pytest.fixture(scope="module")
-def seeded(antiphon_servers, tmp_path_factory):
+def seeded(antiphon_servers, tmp_path_factory, certified):
     """A server with two calls that were recorded, and their sessions."""
     settings = {"telemetry": {"content": True}, "recording": {"mode": "always"}, "pace_turns": False}
-    server = antiphon_servers.start(data_dir=tmp_path_factory.mktemp("seeded"), **settings)
+    server = antiphon_servers.start(data_dir=certified(tmp_path_factory.mktemp("seeded")), **settings)
     spoken = spoken_call(server, ["what_is_two_plus_three", "my_name_is_alice"])
     yield server, {"spoken": spoken, "typed": typed_call(server, ["What is two plus three?"])}
     antiphon_servers.stop(server)

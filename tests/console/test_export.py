@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 from tests.calls.test_spans import BEGAN, RECORD, timeline
-from tests.console.seeded import TIMELINE, apart, record, recorded, seed
-from tests.console.test_sessions import get
+from tests.console.clients import get
+from tests.console.stored import TIMELINE, apart, record, recorded, seed
 from tests.extras import need
 from tests.server.test_tracing import exported
 

@@ -2,23 +2,18 @@
 
 import json
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.console.seeded import apart, record, recorded, seed, sound
-from websockets.sync.client import connect
+from tests.console.calling import TEXT, call
+from tests.console.clients import HTML, get, over, page
+from tests.console.stored import logged, record, recorded, seed, sound
 
 from antiphon.calls.recording import FOLDER
-from antiphon.store.audit import Audit
-from antiphon.store.database import FILE_NAME, Database
+from antiphon.store.database import FILE_NAME
 
-HTML = {"accept": "text/html", "sec-fetch-site": "same-origin"}
-LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 KEY, OTHER, ADMIN = "k" * 32, "o" * 32, "a" * 32
 NOON = 1_700_000_000.0
 
@@ -33,14 +28,6 @@ def keyed(start: Any, tmp_path: Path) -> Any:
     return start(data_dir=tmp_path, keys=[KEY, OTHER], admin_keys=[ADMIN])
 
 
-def get(server: Any, path: str, key: str = "", **headers: str) -> httpx.Response:
-    return httpx.get(f"{server.url}/console{path}", headers={**headers, **({"x-goog-api-key": key} if key else {})})
-
-
-def page(server: Any, path: str, key: str = "") -> httpx.Response:
-    return get(server, path, key, **HTML)
-
-
 def delete(server: Any, session_id: str, key: str = "", **headers: str) -> httpx.Response:
     with_key = {"x-goog-api-key": key} if key else {}
     return httpx.post(f"{server.url}/console/sessions/{session_id}/delete", headers={**with_key, **headers})
@@ -48,19 +35,9 @@ def delete(server: Any, session_id: str, key: str = "", **headers: str) -> httpx
 
 def owner_of(server: Any, key: str) -> str:
     """What the server calls whoever shows a key: a call of theirs tells it."""
-    with call(server, key) as (session_id, _):
+    with call(server, key) as (_, session_id):
         running = get(server, "/sessions", ADMIN).json()["running"]
         return next(each["owner"] for each in running if each["session_id"] == session_id)
-
-
-@contextmanager
-def call(server: Any, key: str = "", **setup: Any) -> Iterator[tuple[str, Any]]:
-    """A call that runs as long as the context does: its session and its socket."""
-    headers = {"x-goog-api-key": key} if key else {}
-    url = server.url.replace("http", "ws", 1) + LIVE
-    with connect(url, additional_headers=headers, proxy=None) as socket:
-        socket.send(json.dumps({"setup": {"model": "models/gemini-3.8-live", **setup}}))
-        yield str(json.loads(socket.recv(10))["setupComplete"]["sessionId"]), socket
 
 
 class TestTheList:
@@ -120,7 +97,7 @@ class TestTheList:
         assert 'href="?limit=2&amp;q=bern&amp;before=' in html
 
     def test_running_calls_come_first(self, server: Any) -> None:
-        with call(server) as (session_id, _):
+        with call(server) as (_, session_id):
             html = page(server, "/sessions").text
             assert f"/sessions/{session_id}/live" in html
             assert get(server, "/sessions").json()["running"][0]["session_id"] == session_id
@@ -132,7 +109,7 @@ class TestTheList:
 class TestOneThatIsResumed:
     def test_it_is_over_and_runs_at_once(self, server: Any) -> None:
         session_id, handle = answered(server)
-        with call(server, sessionResumption={"handle": handle}) as (again, _):
+        with call(server, sessionResumption={"handle": handle}) as (_, again):
             assert again == session_id
             told = get(server, f"/sessions/{session_id}").json()
             assert (told["running"], len(told["connections"])) == (True, 1)
@@ -175,7 +152,7 @@ class TestWhoSeesWhat:
         assert get(keyed, f"/sessions/foreign{path}", ADMIN).status_code in (200, 303)
 
     def test_running_calls_too(self, keyed: Any) -> None:
-        with call(keyed, OTHER) as (session_id, _):
+        with call(keyed, OTHER) as (_, session_id):
             assert get(keyed, "/sessions", KEY).json()["running"] == []
             assert get(keyed, f"/sessions/{session_id}/live", KEY).status_code == 404
             assert get(keyed, f"/sessions/{session_id}", KEY).status_code == 404
@@ -191,7 +168,7 @@ class TestDeleting:
         seed(tmp_path, record("gone"), record("gone"), timeline=recorded())
         sound(tmp_path, "gone")
         assert "stays in the ledger" in page(server, "/sessions/gone/delete").text
-        answer = delete(server, "gone", **HTML)
+        answer = delete(server, "gone", **HTML, **{"sec-fetch-site": "same-origin"})
         assert answer.headers["location"] == "/console/sessions?deleted=gone"
         assert "is deleted" in page(server, "/sessions?deleted=gone").text
         assert rows(tmp_path) == dict.fromkeys(("sessions", "summaries", "timelines", "resumable", "snapshots"), 0)
@@ -211,11 +188,11 @@ class TestDeleting:
     def test_it_is_written_down(self, keyed: Any, tmp_path: Path) -> None:
         seed(tmp_path, record("gone"), owner="somebody")
         assert delete(keyed, "gone", ADMIN).json()["connections"] == 1
-        (entry,) = [each for each in apart(_log(tmp_path)) if each.action == "session.delete"]
+        (entry,) = logged(tmp_path, "session.delete")
         assert (entry.target, bool(entry.owner)) == ("gone", True)
 
     def test_one_that_runs_stays(self, server: Any) -> None:
-        with call(server) as (session_id, _):
+        with call(server) as (_, session_id):
             answer = delete(server, session_id)
             assert answer.status_code == 409
             assert "End the call first" in answer.text
@@ -256,14 +233,14 @@ class TestInABrowser:
         page = new_page(microphone=False)
         page.clock.install()
         page.goto(f"{server.url}/console/sessions")
-        with call(server) as (session_id, _):
+        with call(server) as (_, session_id):
             page.clock.run_for(6000)
             page.locator("#running").get_by_text(session_id).wait_for()
 
     def test_one_that_runs_is_watched_until_it_is_over(self, start: Any, new_page: Any, axe: Any) -> None:
         server = start(telemetry={"content": True})
         page = new_page(microphone=False)
-        with call(server) as (session_id, _):
+        with call(server) as (_, session_id):
             page.goto(f"{server.url}/console/sessions/{session_id}/live")
             page.get_by_role("status").get_by_text("Listening").wait_for()
             assert axe(page) == []
@@ -274,8 +251,7 @@ class TestInABrowser:
 
 def answered(server: Any) -> tuple[str, str]:
     """A call that was answered and is over: its session, and a handle to resume it."""
-    text = {"responseModalities": ["TEXT"]}
-    with call(server, sessionResumption={}, generationConfig=text) as (session_id, socket):
+    with call(server, sessionResumption={}, generationConfig=TEXT) as (socket, session_id):
         socket.send(json.dumps({"realtimeInput": {"text": "What is two and two?"}}))
         done, handle = False, ""
         while not (done and handle):
@@ -286,28 +262,9 @@ def answered(server: Any) -> tuple[str, str]:
     return session_id, handle
 
 
-def over(server: Any, session_id: str, connections: int = 1) -> None:
-    """Wait until the record of a call is there."""
-    for _ in range(100):
-        answer = get(server, f"/sessions/{session_id}")
-        told = answer.json() if answer.status_code == 200 else None
-        if told and not told["running"] and len(told["connections"]) == connections:
-            return
-        time.sleep(0.02)
-    raise AssertionError("the call did not end")
-
-
 def rows(data_dir: Path, *tables: str) -> dict[str, int]:
     names = tables or ("sessions", "summaries", "timelines", "resumable", "snapshots")
     connection = sqlite3.connect(data_dir / FILE_NAME)
     found = {name: connection.execute(f"select count(*) from {name}").fetchone()[0] for name in names}
     connection.close()
     return found
-
-
-async def _log(data_dir: Path) -> Any:
-    database = Database(data_dir / FILE_NAME)
-    await database.open()
-    entries = await Audit(database).read()
-    await database.aclose()
-    return entries

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from tests.console.seeded import FILES, TIMELINE, record, recorded, seed, sound
-from tests.console.test_sessions import call, get, over, page
+from tests.console.calling import call
+from tests.console.clients import get, over, page
+from tests.console.stored import FILES, TIMELINE, record, recorded, seed, sound
 
 from antiphon.audio.wav import read_wav
 from antiphon.console.trace_sound import peaks
@@ -255,7 +256,7 @@ class TestARealCall:
         """A call by voice, recorded: the lines of both sides lie over the loud parts of their recordings."""
         server = start(data_dir=tmp_path, recording={"mode": "always"}, telemetry={"content": True})
         transcripts = {"inputAudioTranscription": {}, "outputAudioTranscription": {}}
-        with call(server, **transcripts) as (session_id, socket):
+        with call(server, **transcripts) as (socket, session_id):
             tell(socket, next(iter(SPOKEN.values())))
         over(server, session_id)
         told = get(server, f"/sessions/{session_id}").json()

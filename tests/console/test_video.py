@@ -1,7 +1,6 @@
 """Pictures of camera and screen, from a browser with a fake camera and a fake screen."""
 
 import base64
-import shutil
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +11,7 @@ from tests.console.conftest import HERE, PATIENCE
 
 from antiphon.testing.server import Servers
 
-FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--no-first-run"]
+FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +22,9 @@ def url(antiphon_servers: Servers) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def fake_devices(chromium: Any) -> Iterator[Any]:
-    """A second browser, whose camera shows a pattern and whose screen moves."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    browser = chromium.browser_type.launch(executable_path=path, args=FLAGS)
-    yield browser
-    browser.close()
+def fake_devices(launch: Any) -> Any:
+    """A browser whose camera shows a pattern and whose screen moves."""
+    return launch(*FLAGS)
 
 
 @pytest.fixture

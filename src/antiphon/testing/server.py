@@ -130,8 +130,9 @@ class Servers:
         return running
 
     def stop(self, running: RunningServer) -> None:
-        """End a server and all its sessions."""
-        self._run(self._running.pop(running).stop())
+        """End a server and all its sessions. Idempotent."""
+        if (server := self._running.pop(running, None)) is not None:
+            self._run(server.stop())
 
     async def _start(self, server: Server) -> None:
         if not self._warm:

@@ -1,11 +1,12 @@
-"""Sessions that are over, put where a server finds them: records, timelines by hand, and sound that can be measured."""
+"""What a server finds when it looks: records, timelines by hand, sound that can be measured, costs and tokens."""
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,8 +27,15 @@ from antiphon.live.timeline import (
     Words,
 )
 from antiphon.live.tokens import Tokens, Usage
+from antiphon.store.audit import Audit, AuditEntry, AuditFilter
 from antiphon.store.database import FILE_NAME, Database
+from antiphon.store.grants import Grants, StoredGrant
+from antiphon.store.ledger import Entry, Ledger
 from antiphon.store.records import Records
+
+Result = TypeVar("Result")
+
+DAY = 86_400.0
 
 USAGE = Usage(Tokens(40, 50), Tokens(1, 25), Tokens(3), thoughts=4)
 FILES = {side: f"20231114T221320Z-abcd-{side}.wav" for side in ("user", "model")}
@@ -61,10 +69,29 @@ TIMELINE = Timeline(
 )  # fmt: skip
 
 
-def apart(work: Coroutine[Any, Any, Any]) -> Any:
+def apart(work: Coroutine[Any, Any, Result]) -> Result:
     """What ``work`` returns, on a loop of its own: that of a browser runs in this thread."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+def in_database(data_dir: Path, work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
+    """What ``work`` does with the database of a server."""
+
+    async def inside() -> Result:
+        database = Database(data_dir / FILE_NAME)
+        await database.open()
+        try:
+            return await work(database)
+        finally:
+            await database.aclose()
+
+    return apart(inside())
+
+
+def logged(data_dir: Path, action: str) -> list[AuditEntry]:
+    """What the log of changes has of an action, the newest first."""
+    return in_database(data_dir, lambda database: Audit(database).read(AuditFilter(action)))
 
 
 def record(session_id: str, **changes: Any) -> Record:
@@ -83,15 +110,42 @@ def seed(
 ) -> None:
     """Keep records, as a server does at the end of a call."""
 
-    async def work() -> None:
-        database = Database(data_dir / FILE_NAME)
-        await database.open()
+    async def work(database: Database) -> None:
         records = Records(database, now=lambda: now) if now else Records(database)
         for each in sessions:
             await records.add(each, owner, timeline)
-        await database.aclose()
 
-    apart(work())
+    in_database(data_dir, work)
+
+
+def spend(data_dir: Path, owner: str, dollars: float = 0.5, **changes: Any) -> None:
+    """A call that an owner had: one answer, and a minute."""
+    at = changes.pop("at", time.time())
+    name = f"{owner}{at}{changes}"
+    common = {
+        "call": name,
+        "session_id": name,
+        "at": at,
+        "owner": owner,
+        "model": "gemini-3.8-live",
+        "engine": "google",
+    }
+    usage = Usage(Tokens(100, 1500), Tokens(20, 250))
+    answer = {"provider": "google", "billed": "gemini-3.8-live", "usage": usage, "told": usage}
+    answer |= {"generation": 1, "kind": "generation", "amount": int(dollars * 10**12), **changes}
+    entries = [
+        Entry(**{**common, "generation": 0, "kind": "window", "window": 1, "open_seconds": 60.0, **_model(changes)}),
+        Entry(**{**common, **answer}),
+    ]
+    in_database(data_dir, lambda database: Ledger(database).add(entries))
+
+
+def grant(data_dir: Path, owner: str, **changes: Any) -> str:
+    """A token that lives; its secret."""
+    now = time.time()
+    fields = {"owner": owner, "setup": None, "field_mask": (), "uses_left": 1, "expires": now + 1800}
+    fields |= {"new_session_expires": now + 60, **changes}
+    return in_database(data_dir, lambda database: Grants(database).create(StoredGrant(**fields)))
 
 
 def sound(data_dir: Path, session_id: str) -> dict[str, Path]:
@@ -110,3 +164,7 @@ def _tones(rate: int, seconds: float, level: int, *stretches: tuple[float, float
     # As syllables: the envelope of speech.
     envelope = level * (0.35 + 0.65 * np.abs(np.sin(2 * np.pi * 1.7 * at)))
     return (np.sin(2 * np.pi * 220 * at) * envelope * loud).astype("<i2").tobytes()
+
+
+def _model(changes: dict[str, Any]) -> dict[str, Any]:
+    return {"model": changes["model"]} if "model" in changes else {}
