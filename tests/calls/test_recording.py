@@ -100,8 +100,24 @@ class TestTracks:
             taken.hear(tone(0.1, 100, 16_000), 16_000, now)
         taken.finish(2.0)
         await recordings.flush()
-        assert len(sounds(tmp_path)["user"]) == round(1.3 * 16_000)
+        # The third piece was the least late.
+        assert len(sounds(tmp_path)["user"]) == round((1.19 - 0.3 + 0.4) * 16_000)
         assert (sounds(tmp_path)["user"][-6_400:] == 100).all()
+
+    async def test_what_was_held_up_on_its_way_was_not_spoken_late(self, make: Any, tmp_path: Path) -> None:
+        """A browser hands over at once what it kept while it connected; its words must stay where they were said."""
+        recordings = make()
+        taken = recorder(recordings)
+        for _ in range(15):
+            taken.hear(tone(0.02, 100, 16_000), 16_000, now=0.3)
+        for number in range(1, 51):
+            taken.hear(tone(0.02, 200, 16_000), 16_000, now=0.3 + 0.02 * number)
+        taken.finish(2.0)
+        await recordings.flush()
+        user = sounds(tmp_path)["user"]
+        assert len(user) == 20_800
+        assert (user[:4_800] == 100).all()
+        assert (user[4_800:] == 200).all()
 
     async def test_the_model_is_heard_later_than_it_speaks(self, make: Any, tmp_path: Path) -> None:
         """Ten seconds come at once; what an interruption took back was never heard, and is not recorded."""

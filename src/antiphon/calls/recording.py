@@ -43,6 +43,9 @@ CAPACITY: Final = 64 << 20
 JITTER_SECONDS: Final = 0.25
 """The user's sound is put where it arrives only when it is so late; else it follows on the sound before."""
 
+WAIT_SECONDS: Final = 0.4
+"""How long late sound is kept back: what was only held up on its way comes in a burst, and was not spoken late."""
+
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAY = 86_400.0
 
@@ -139,14 +142,38 @@ class CallRecorder:
         self._model = _Track(folder / f"{name}-model.wav", OUTPUT_RATE)
         self._heard_to = self._spoken_to = 0.0
         self._dropped = 0.0
+        self._late: list[tuple[bytes, int]] = []
+        self._late_since = self._late_begins = self._late_seconds = 0.0
 
     def hear(self, pcm: bytes, rate: int, now: float) -> None:
         """Sound of the user arrived, all of it by now."""
         seconds = len(pcm) / (2 * rate)
-        begins = now - seconds
-        if begins < self._heard_to + JITTER_SECONDS:
-            begins = self._heard_to
-        self._heard_to = begins + seconds
+        if self._late:
+            self._keep_back(pcm, rate, now)
+        elif now - seconds < self._heard_to + JITTER_SECONDS:
+            self._hear(pcm, rate)
+        else:
+            self._late_since, self._late_begins, self._late_seconds = now, now, 0.0
+            self._keep_back(pcm, rate, now)
+
+    def _keep_back(self, pcm: bytes, rate: int, now: float) -> None:
+        self._late.append((pcm, rate))
+        self._late_seconds += len(pcm) / (2 * rate)
+        # No sound ends after it arrived: the piece that was the least late tells where all of it belongs.
+        self._late_begins = min(self._late_begins, now - self._late_seconds)
+        if now - self._late_since >= WAIT_SECONDS:
+            self._place_late()
+
+    def _place_late(self) -> None:
+        late, self._late = self._late, []
+        if late and self._late_begins >= self._heard_to + JITTER_SECONDS:
+            self._heard_to = self._late_begins
+        for pcm, rate in late:
+            self._hear(pcm, rate)
+
+    def _hear(self, pcm: bytes, rate: int) -> None:
+        begins, seconds = self._heard_to, len(pcm) / (2 * rate)
+        self._heard_to += seconds
         if not self._recordings.put((self._user, begins, pcm, rate), len(pcm)):
             self._dropped += seconds
 
@@ -173,6 +200,7 @@ class CallRecorder:
 
     def finish(self, now: float) -> Recording:
         """The call is over: nothing more is heard."""
+        self._place_late()
         self.cut(now)
         for track in (self._user, self._model):
             self._recordings.put((track, now, None, _END), 0)
