@@ -17,6 +17,7 @@ from antiphon.cli import audit, cost, environment, keys, routing, serving, sessi
 from antiphon.cli import doctor as doctoring
 from antiphon.cli import usage as using
 from antiphon.cli import watermark as watermarking
+from antiphon.cli.kept import Json
 from antiphon.cli.models import models
 from antiphon.engines.base import EngineUnavailable
 from antiphon.engines.weights.errors import WeightsError
@@ -51,7 +52,6 @@ errors = Console(stderr=True, emoji=False)
 DataDir = Annotated[
     Path | None, typer.Option(envvar="ANTIPHON_DATA_DIR", help="Where certificates and sessions are kept.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 WatermarkKey = Annotated[
     str,
     typer.Option("--key", envvar="ANTIPHON_WATERMARK_KEY", help="The server's `watermark_key`.", show_default=False),

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antiphon.cli.kept import WIDEST, DataDir, Json, kept
 from antiphon.server.config import Config
 from antiphon.store.audit import Audit, AuditFilter, as_csv
-from antiphon.store.database import FILE_NAME, Database
 
 commands = typer.Typer(
     help="Who changed what: keys, tokens, logins. Every entry holds the hash of the one before.",
@@ -23,14 +23,6 @@ commands = typer.Typer(
 )
 
 Done = TypeVar("Done")
-
-WIDEST = 200
-"""Columns that a line may have, whatever the terminal has."""
-
-DataDir = Annotated[
-    Path | None, typer.Option(envvar="ANTIPHON_DATA_DIR", help="The data directory of the server.", show_default=False)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 class AuditError(Exception):
@@ -102,18 +94,8 @@ def verify(
 
 
 def _run(data_dir: Path | None, work: Callable[[Audit], Awaitable[Done]]) -> Done:
-    path = (data_dir or Config().data_dir) / FILE_NAME
-    if not path.exists():
-        raise AuditError(
-            f"{path} does not exist: no server has run with this data directory; name another with --data-dir"
-        )
-
     async def inside() -> Done:
-        database = Database(path)
-        try:
-            await database.open()
+        async with kept(data_dir or Config().data_dir, AuditError) as database:
             return await work(Audit(database))
-        finally:
-            await database.aclose()
 
     return asyncio.run(inside())

@@ -18,10 +18,10 @@ from rich.table import Table
 
 from antiphon.calls import keyform
 from antiphon.calls.keyform import KeyForm, KeyFormError
+from antiphon.cli.kept import WIDEST, DataDir, Json, kept
 from antiphon.meter.money import show
 from antiphon.server.config import Config
 from antiphon.store.audit import Audit
-from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.keys import Keys, KeyTerms, StoredKey
 
 commands = typer.Typer(
@@ -32,13 +32,6 @@ commands = typer.Typer(
 
 Done = TypeVar("Done")
 
-WIDEST = 200
-"""Columns that a line may have, whatever the terminal has."""
-
-DataDir = Annotated[
-    Path | None, typer.Option(envvar="ANTIPHON_DATA_DIR", help="The data directory of the server.", show_default=False)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a key, as `antiphon keys list` shows it.")]
 Permissions = Annotated[
     list[str] | None,
@@ -239,12 +232,8 @@ def _read(form: KeyForm, now: float, kept: float | None = None) -> KeyTerms:
 
 def _run(data_dir: Path | None, work: Callable[[Store], Awaitable[Done]]) -> Done:
     async def inside() -> Done:
-        database = Database((data_dir or Config().data_dir) / FILE_NAME)
-        try:
-            await database.open()
+        async with kept(data_dir or Config().data_dir) as database:
             return await work(Store(Keys(database), Audit(database)))
-        finally:
-            await database.aclose()
 
     return asyncio.run(inside())
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRem
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from antiphon.cli.kept import Json
 from antiphon.engines.weights import folder, hub, sources
 from antiphon.engines.weights.errors import WeightsError
 from antiphon.engines.weights.fetch import Fetcher
@@ -29,7 +30,6 @@ models = typer.Typer(help="Model files on this computer: get them, look after th
 DataDir = Annotated[
     Path | None, typer.Option(envvar="ANTIPHON_DATA_DIR", help="Where they are, in the folder `models`.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names that `antiphon models list` shows.")]
 
 

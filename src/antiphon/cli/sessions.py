@@ -13,16 +13,14 @@ from rich.table import Table
 from antiphon.calls import spans
 from antiphon.calls.recording import forget
 from antiphon.cli import timeline
+from antiphon.cli.kept import WIDEST, kept
 from antiphon.live.record import Record
 from antiphon.live.tokens import Tokens, Usage
-from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.records import Entry, Records
 
 Found = TypeVar("Found")
 
 COLUMNS = ("began", "session", "model", "engine", "lasted", "turns", "tokens", "close", "ignored")
-WIDEST = 200
-"""Columns that a line may have, whatever the terminal has."""
 
 _NUMBERS = frozenset(("lasted", "turns", "tokens", "ignored"))
 
@@ -125,17 +123,8 @@ async def delete(data_dir: Path, session_id: str) -> tuple[int, int]:
 
 
 async def _read(data_dir: Path, wanted: Callable[[Records], Awaitable[Found]]) -> Found:
-    path = data_dir / FILE_NAME
-    if not path.exists():
-        raise SessionsError(
-            f"{path} does not exist: no server has run with this data directory; name another with --data-dir"
-        )
-    database = Database(path)
-    try:
-        await database.open()
+    async with kept(data_dir, SessionsError) as database:
         return await wanted(Records(database))
-    finally:
-        await database.aclose()
 
 
 def _line(entry: Entry) -> tuple[str, ...]:

@@ -6,12 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antiphon.cli.kept import WIDEST, kept
 from antiphon.meter.summary import By, Line, Report, UsageError, summarise
-from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.ledger import Ledger
-
-WIDEST = 200
-"""Columns that a line may have, whatever the terminal has."""
 
 BAR = 30
 """Columns of the longest bar."""
@@ -29,17 +26,8 @@ async def report(data_dir: Path, by: By, since: float = 0.0, until: float | None
         UsageError: no server has run with ``data_dir``.
         StoreError: its database cannot be read.
     """
-    path = data_dir / FILE_NAME
-    if not path.exists():
-        raise UsageError(
-            f"{path} does not exist: no server has run with this data directory; name another with --data-dir"
-        )
-    database = Database(path)
-    try:
-        await database.open()
+    async with kept(data_dir, UsageError) as database:
         return await Ledger(database).read(lambda rows: summarise(rows, by), since, until)
-    finally:
-        await database.aclose()
 
 
 def render(report: Report, console: Console) -> None:
