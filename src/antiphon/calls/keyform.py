@@ -24,6 +24,9 @@ assert set(PERMISSIONS) == set(get_args(Permission))
 
 LONGEST_NAME: Final = 60
 MOST_DOLLARS: Final = Decimal(1_000_000)
+MOST_SESSIONS: Final = 100_000
+MOST_SECONDS: Final = 100 * 366 * 86_400.0
+"""How far ahead a key may expire: moments that no calendar has cannot be shown."""
 
 _AHEAD: Final = re.compile(r"(\d{1,5})\s*([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -168,6 +171,8 @@ def _moment(text: str, now: float, kept: float | None, problems: dict[str, str])
             return None
     if kept is not None and abs(moment - kept) < 60:
         return kept
+    if moment > now + MOST_SECONDS:
+        problems["expires"] = "write a moment of the next hundred years, or nothing for never"
     if moment <= now:
         problems["expires"] = "that has passed; revoke the key to end it now"
     return moment
@@ -191,7 +196,7 @@ def _count(text: str, problems: dict[str, str]) -> int | None:
     text = text.strip()
     if not text or text == "none":
         return None
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= 100_000:
+    if not re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII) or int(text) > MOST_SESSIONS:
         problems["concurrent"] = "write a whole number of sessions, at least 1, or nothing for no limit"
         return None
     return int(text)

@@ -44,8 +44,10 @@ def pages(desk: Desk) -> ASGIApp:
         *code.routes(desk, guard, renderer),
         assets.mount(),
     ]
-    return Starlette(
+    app = Starlette(
         routes=[Mount(PAGES_PATH, routes=routes)],
-        middleware=[Middleware(Headers), Middleware(GZipMiddleware, minimum_size=1000)],
+        middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
         exception_handlers=errors.handlers(renderer),
     )
+    # Around everything: the application answers what goes wrong outside its own middleware.
+    return Headers(app)

@@ -8,7 +8,7 @@ name that computer (against DNS rebinding), and what changes something must come
 import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from msgspec import Struct
 from starlette.exceptions import HTTPException
@@ -89,10 +89,7 @@ class Guard:
             raise HTTPException(421, "this server has no keys and answers by the names of this computer only")
         if request.method in _SAFE:
             return
-        site = request.headers.get("sec-fetch-site")
-        origin = urlsplit(request.headers.get("origin", "")).netloc
-        foreign = site not in _SAME if site else bool(origin) and origin != request.headers.get("host")
-        if foreign or request.headers.get("origin") == "null":
+        if _is_foreign(request):
             raise HTTPException(403, "this request came from a page of another site")
 
     def _is_ours(self, host: str) -> bool:
@@ -109,6 +106,14 @@ class Guard:
             raise HTTPException(401, "log in, or send a key of this server as x-goog-api-key")
         there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{PAGES_PATH}/login?next={quote(there, safe='')}", 303)
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a page of another site made a request; old browsers, and those without TLS, tell by its origin only."""
+    origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site")
+    if origin == "null" or (site and site not in _SAME):
+        return True
+    return bool(origin) and not site and origin.partition("://")[2] != request.headers.get("host")
 
 
 def _wants_page(request: Request) -> bool:

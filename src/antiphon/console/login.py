@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console.admin import people
+from antiphon.console.admin import forms, people
 from antiphon.console.guard import COOKIE, Guard, Viewer
 from antiphon.console.render import Renderer
 from antiphon.store.logins import LIFETIME
@@ -34,8 +34,8 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
 
     async def log_in(request: Request) -> Response:
         guard.check_origin(request)
-        async with request.form(max_files=0, max_fields=10) as fields:
-            key, there = str(fields.get("key", "")).strip(), _safe(str(fields.get("next", "")))
+        fields = await forms.read(request)
+        key, there = forms.one(fields, "key").strip(), _safe(forms.one(fields, "next"))
         try:
             caller = await desk.doorkeeper.admit_key(key)
         except Refusal as refusal:
@@ -98,6 +98,9 @@ def _address(request: Request) -> str:
 
 def _safe(there: str) -> str:
     """A page of the console to go to; never another site."""
-    parts = urlsplit(there)
+    try:
+        parts = urlsplit(there)
+    except ValueError:
+        return f"{PAGES_PATH}/"
     inside = not parts.scheme and not parts.netloc and f"{parts.path}/".startswith(f"{PAGES_PATH}/")
     return there if inside and "\\" not in there else f"{PAGES_PATH}/"

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, get_args
 from urllib.parse import quote
 
@@ -27,6 +27,7 @@ from antiphon.store.records import Entry
 PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 500
 LONGEST_TEXT: Final = 200
+DAY: Final = 86_400.0
 TRAITS: Final[tuple[Trait, ...]] = get_args(Trait)
 OUTCOMES: Final = ("", "ok", "error")
 
@@ -121,9 +122,9 @@ def wanted(asked: QueryParams, viewer: Viewer) -> tuple[Search, int | None, int]
         owner=asked.get("owner") or None if viewer.may("admin") else viewer.caller.owner,
         since=_seconds(_day(asked, "from")),
         # Sessions of the last day too.
-        until=_seconds(until + timedelta(days=1)) if until else None,
+        until=until.timestamp() + DAY if until else None,
         outcome=_one_of(asked.get("outcome", ""), "outcome", OUTCOMES),
-        has=tuple(_one_of(each, "has", TRAITS) for each in asked.getlist("has")),
+        has=tuple(_one_of(each, "has", TRAITS) for each in dict.fromkeys(asked.getlist("has"))),
     )
     before = _number(asked, "before")
     return search, before, min(_number(asked, "limit") or PAGE_SIZE, MAX_PAGE_SIZE)

@@ -100,9 +100,9 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
     return [
         Route(place, guard.page("sessions", page), methods=["GET"]),
         Route(f"{place}/live", guard.page("sessions", live), methods=["GET"]),
-        Route(f"{place}/audio/{{connection:int}}/{{side}}.wav", guard.page("sessions", audio), methods=["GET"]),
+        Route(f"{place}/audio/{{connection}}/{{side}}.wav", guard.page("sessions", audio), methods=["GET"]),
         Route(
-            f"{place}/audio/{{connection:int}}/{{side}}.peaks.json",
+            f"{place}/audio/{{connection}}/{{side}}.peaks.json",
             guard.page("sessions", audio_peaks),
             methods=["GET"],
         ),
@@ -164,9 +164,10 @@ async def _track(desk: Desk, viewer: Viewer, request: Request) -> tuple[Path, Si
         HTTPException: there is none.
     """
     entries = await found.kept(desk, viewer, request.path_params["session_id"])
-    number, side = request.path_params["connection"], request.path_params["side"]
-    if side in SIDES and 0 < number <= len(entries):
-        path = await asyncio.to_thread(track, desk.installation.data_dir, entries[number - 1], side)
+    numbered = {str(number): entry for number, entry in enumerate(entries, 1)}
+    entry, side = numbered.get(request.path_params["connection"]), request.path_params["side"]
+    if side in SIDES and entry is not None:
+        path = await asyncio.to_thread(track, desk.installation.data_dir, entry, side)
         if path is not None:
             return path, side
     raise _silent()

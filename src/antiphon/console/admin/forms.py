@@ -6,6 +6,9 @@ import msgspec
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Message
+
+from antiphon.console.reading import read_body
 
 MAX_BODY: Final = 64 << 10
 MAX_FIELDS: Final = 500
@@ -19,12 +22,15 @@ async def read(request: Request) -> Fields:
     Raises:
         HTTPException: there is too much, or it is neither.
     """
-    if int(request.headers.get("content-length") or 0) > MAX_BODY:
-        raise HTTPException(413, f"a form has at most {MAX_BODY} bytes here")
+    body = await read_body(request, MAX_BODY)
     if request.headers.get("content-type", "").startswith("application/json"):
-        return _members(await request.body())
+        return _members(body)
+
+    async def again() -> Message:
+        return {"type": "http.request", "body": body}
+
     found: Fields = {}
-    async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+    async with Request(request.scope, again).form(max_files=0, max_fields=MAX_FIELDS) as form:
         for name, value in form.multi_items():
             if not isinstance(value, UploadFile):
                 found.setdefault(name, []).append(value)
@@ -44,7 +50,7 @@ def many(fields: Fields, name: str) -> tuple[str, ...]:
 def _members(body: bytes) -> Fields:
     try:
         told = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise HTTPException(400, f"the body is not a JSON object: {error}") from error
     return {name: _texts(value) for name, value in told.items()}
 

@@ -1,7 +1,7 @@
 """What calls used and cost: by key, model, engine, provider or day, as charts with their tables, JSON and CSV."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -179,7 +179,11 @@ def _day(text: str, now: datetime, name: str, problems: dict[str, str]) -> datet
     if not text:
         return None
     try:
-        return datetime.fromtimestamp(summary.moment(text, now), UTC)
+        day = datetime.fromtimestamp(summary.moment(text, now), UTC)
+        # A year beside it there are days as well.
+        if MINYEAR + 1 < day.year < MAXYEAR - 1:
+            return day
+        raise UsageError(f"{text}: is too far away")
     except (UsageError, OverflowError, ValueError, OSError):
         problems[name] = "write a day, such as 2026-11-24, or how long ago, such as 7d"
         return None
