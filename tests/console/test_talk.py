@@ -10,25 +10,13 @@ import pytest
 from playwright.sync_api import expect
 from starlette.exceptions import HTTPException
 from tests.console.conftest import speak
+from tests.console.stored import in_database
+from tests.console.talking import SCRIPT, STORY, Talking
 
 from antiphon.calls.caller import Caller
 from antiphon.console.talk import make_token
-from antiphon.store.database import Database
 from antiphon.store.grants import Grants
 
-STORY = (
-    "Once upon a time there was a lighthouse at the end of a long pier, and its keeper counted every step aloud. " * 2
-)
-SCRIPT = f"""
-similar: 0.8
-rules:
-  - when: "story"
-    say: "{STORY}"
-  - when: "weather in *"
-    call: {{name: get_weather, args: {{city: "{{0}}"}}}}
-    after: "It is {{result.degrees}} degrees in {{0}}."
-otherwise: {{builtin: true}}
-"""
 DENIED = """
 navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
 """
@@ -37,49 +25,6 @@ navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Per
 @pytest.fixture
 def server(start):
     return start(script=SCRIPT, pace_turns=False)
-
-
-class Talking:
-    """A page that was opened, and what it sent."""
-
-    def __init__(self, page, server):
-        self.page = page
-        self.sent = []
-        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: self.sent.append(json.loads(frame))))
-        page.goto(f"{server.url}/console/")
-
-    def type_instead(self, text):
-        self.page.get_by_label("Type instead").fill(text)
-        self.page.keyboard.press("Enter")
-
-    def start(self):
-        self.page.get_by_role("button", name="Start talking").click()
-        self.is_now("Listening")
-
-    def say(self, text):
-        self.page.get_by_label("Type to the model").fill(text)
-        self.page.keyboard.press("Enter")
-
-    def press(self, name):
-        self.page.get_by_role("group", name="Call").get_by_role("button", name=name).click()
-
-    def is_now(self, text):
-        expect(self.page.locator(".status")).to_have_text(text, timeout=15_000)
-
-    def hears(self, text):
-        """Wait for a finished line of the model."""
-        expect(self.log.locator("[data-who=model]").filter(has_text=text)).to_have_count(1, timeout=15_000)
-
-    @property
-    def log(self):
-        return self.page.get_by_role("log")
-
-    def inputs(self, kind):
-        return [each["realtimeInput"][kind] for each in self.sent if kind in each.get("realtimeInput", {})]
-
-    @property
-    def setups(self):
-        return [each["setup"] for each in self.sent if "setup" in each]
 
 
 @pytest.fixture
@@ -105,16 +50,15 @@ class TestStart:
         answer = httpx.post(f"{server.url}/console/api/token")
         assert answer.json()["name"].startswith("auth_tokens/")
 
-    async def test_too_many_tokens(self, tmp_path):
-        database = Database(tmp_path / "tokens.db")
-        await database.open()
-        grants = Grants(database, per_owner=1)
-        desk = SimpleNamespace(memory=SimpleNamespace(grants=grants))
-        await make_token(desk, Caller())
-        with pytest.raises(HTTPException, match="end some under Tokens") as refused:
+    def test_too_many_tokens(self, tmp_path):
+        async def make_two(database):
+            desk = SimpleNamespace(memory=SimpleNamespace(grants=Grants(database, per_owner=1)))
             await make_token(desk, Caller())
-        await database.aclose()
-        assert refused.value.status_code == 429
+            with pytest.raises(HTTPException, match="end some under Tokens") as refused:
+                await make_token(desk, Caller())
+            return refused.value.status_code
+
+        assert in_database(tmp_path, make_two) == 429
 
     def test_a_device_is_chosen_before_a_call(self, talking):
         page = talking().page
@@ -122,9 +66,18 @@ class TestStart:
         button.click()
         dialog = page.get_by_role("dialog", name="Options")
         dialog.get_by_label("Size").select_option("large")
+        dialog.get_by_label("Strong contrast").check()
+        dialog.get_by_label("Begin at the top").check()
         dialog.get_by_role("button", name="Close").click()
         expect(button).to_be_focused()
         assert page.evaluate("localStorage['antiphon.captions.size']") == '"large"'
+        button.click()
+        dialog.get_by_role("button", name="Keyboard").click()
+        page.get_by_role("dialog", name="Keyboard").get_by_role("button", name="Close").click()
+        page.get_by_label("Type instead").fill("What is two plus three?")
+        page.keyboard.press("Enter")
+        look = re.compile("captions-large captions-strong captions-top")
+        expect(page.get_by_role("region", name="Transcript")).to_have_class(look)
 
     def test_who_types_while_the_browser_asks_goes_without(self, server, new_page):
         page = new_page()
@@ -307,6 +260,96 @@ class TestTrouble:
         expect(talk.page.get_by_role("button", name="Reconnect to apply")).to_have_count(0)
         talk.is_now("Ready for your words")
         assert talk.setups[-1]["realtimeInputConfig"]["automaticActivityDetection"]["silenceDurationMs"] == 300
+
+
+    def test_what_is_typed_while_the_server_is_away_is_kept(self, antiphon_servers, start, new_page):
+        server = antiphon_servers.start(script=SCRIPT, pace_turns=False)
+        talk = Talking(new_page(), server)
+        talk.type_instead("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+        antiphon_servers.stop(server)
+        talk.is_now(re.compile("Reconnecting"))
+        expect(talk.page.locator("[data-kind=goAway]").last).to_have_text("The server is stopping.")
+        talk.say("What is two plus four?")
+        waiting = talk.page.locator(".line.waiting")
+        expect(waiting).to_contain_text("waits for the connection")
+        expect(waiting).to_contain_text("What is two plus four?")
+        start(script=SCRIPT, pace_turns=False, port=int(server.url.rsplit(":", 1)[1]))
+        talk.hears("2 plus 4 is 6")
+        expect(waiting).to_have_count(0)
+        talk.page.problems.clear()
+
+    def test_what_was_typed_to_a_call_that_cannot_begin_is_not_lost(self, talking):
+        talk = talking()
+        talk.page.route("**/console/api/token", lambda route: route.abort())
+        talk.type_instead("What is two plus three?")
+        expect(talk.page.locator(".line.waiting")).to_contain_text("not sent")
+        talk.say("What is two plus four?")
+        expect(talk.page.get_by_label("Type to the model")).to_have_value("What is two plus four?")
+        talk.page.unroute("**/console/api/token")
+        talk.page.get_by_role("button", name="Reconnect").click()
+        talk.hears("2 plus 3 is 5")
+        talk.page.problems.clear()
+
+    def test_a_connection_that_will_end_counts_down(self, start, new_page):
+        limits = {"session_caps": True, "connection_cap": 6.0, "go_away_lead": 5.0}
+        talk = Talking(new_page(), start(script=SCRIPT, session=limits))
+        talk.type_instead("story")
+        expect(talk.page.locator(".banner")).to_contain_text(re.compile(r"closes this connection in [1-5] s"))
+        expect(talk.log.locator("[data-kind=resumed]")).to_have_text("Connected again.")
+        expect(talk.page.locator(".banner")).to_have_count(0)
+
+
+WAKE_LOCK = """
+window.__locks = [];
+Object.defineProperty(navigator, "wakeLock", { value: {
+  async request(kind) {
+    const lock = { kind, held: true, async release() { lock.held = false; } };
+    __locks.push(lock);
+    return lock;
+  },
+} });
+let hidden = false;
+Object.defineProperty(document, "hidden", { get: () => hidden });
+window.__hide = (now) => { hidden = now; document.dispatchEvent(new Event("visibilitychange")); };
+const clock = performance.now.bind(performance);
+let ahead = 0;
+performance.now = () => clock() + ahead;
+window.__later = (milliseconds) => (ahead += milliseconds);
+"""
+
+
+class TestSurroundings:
+    def test_the_screen_stays_on_as_long_as_a_call_does(self, server, new_page):
+        page = new_page()
+        page.add_init_script(WAKE_LOCK)
+        talk = Talking(page, server)
+        talk.type_instead("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+        assert page.evaluate("__locks.map(({ kind, held }) => [kind, held])") == [["screen", True]]
+        page.evaluate("__hide(true); __hide(false)")
+        page.wait_for_function("__locks.length === 2")
+        talk.press("Hang up")
+        page.wait_for_function("!__locks.at(-1).held")
+
+    def test_who_comes_back_is_told_that_the_call_went_on(self, server, new_page):
+        page = new_page()
+        page.add_init_script(WAKE_LOCK)
+        talk = Talking(page, server)
+        talk.type_instead("What is two plus three?")
+        talk.hears("2 plus 3 is 5")
+        page.evaluate("__hide(true); __later(12_000); __hide(false)")
+        expect(page.locator(".banner")).to_contain_text("out of sight for 12 s")
+
+    def test_a_microphone_of_before_that_is_gone(self, server, new_page):
+        page = new_page()
+        page.add_init_script("localStorage['antiphon.microphone'] = '\"no-such-device\"'")
+        talk = Talking(page, server)
+        page.get_by_role("button", name="Devices and captions").click()
+        chosen = page.get_by_role("dialog", name="Options").get_by_label("Microphone")
+        expect(chosen.locator("option:checked")).to_have_text("The one chosen before (not connected)")
+        page.keyboard.press("Escape")
+        talk.start()
 
 
 class TestRecording:
