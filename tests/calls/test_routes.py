@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.calls.fleet import Silent, wanted
 
 from antiphon.calls.plan import OneEngine, Placement, Plan
-from antiphon.calls.routes import Board, RoutedPlan, Routes
+from antiphon.calls.routes import Board, RoutedPlan, Routes, served_models
 from antiphon.calls.station import EngineStatus, Station
+from antiphon.live import profiles
 from antiphon.routing.route import Route, Target
 from antiphon.testing.clock import VirtualClock
 from antiphon.wire.refusal import Refusal
@@ -281,3 +282,26 @@ class TestAProspect:
         house.stations["home"].health.down = "it is gone"
         with pytest.raises(Refusal, match="no engine can take this call"):
             plans.prospect(MODEL)
+
+
+class TestServedModels:
+    OLD = "gemini-2.0-flash-live-001"
+    """A name that only stands for another."""
+
+    def test_the_newest_come_first_then_the_owners_own(self) -> None:
+        own = to("near", profile="gemini-3.8-live")
+        found = served_models({"house": own, "*": to("near")})
+        assert list(found) == [*reversed(profiles.PROFILES), "house"]
+        assert found["house"] is found["gemini-3.8-live"] is profiles.PROFILES["gemini-3.8-live"]
+
+    def test_without_a_route_for_any_there_are_those_that_have_one(self) -> None:
+        assert list(served_models({"gemini-3.8-live": to("near")})) == ["gemini-3.8-live"]
+
+    def test_nothing_is_known_of_a_name_without_rules(self) -> None:
+        assert served_models({"house": to("near")}) == {}
+
+    def test_what_stands_for_another_is_there_only_without_it(self) -> None:
+        stands_for = profiles.find(self.OLD)
+        assert stands_for is not None
+        assert served_models({self.OLD: to("near")}) == {self.OLD: stands_for}
+        assert list(served_models({self.OLD: to("near"), stands_for.id: to("near")})) == [stands_for.id]

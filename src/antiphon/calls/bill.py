@@ -46,8 +46,19 @@ class Bill:
     def parts(self) -> list[Part]:
         """Everything that was used, once each, the dearest first."""
         waiting = [part for parts in self._provisional.values() for part in parts]
-        parts = add_up([*self._settled.values(), *waiting]).values()
-        return sorted(parts, key=lambda part: (part.amount is not None, -(part.amount or ZERO), part.name))
+        return dearest_first(add_up([*self._settled.values(), *waiting]).values())
+
+
+def dearest_first(parts: Iterable[Part]) -> list[Part]:
+    """Parts in the order in which they are shown; before all others those of which nobody knows the price."""
+    return sorted(parts, key=lambda part: (part.amount is not None, -(part.amount or ZERO), part.name))
+
+
+def total(parts: Iterable[Part]) -> Decimal | None:
+    """What parts come to, in dollars; None where the price of one is unknown."""
+    amounts = [part.amount for part in parts]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, ZERO) if len(known) == len(amounts) else None
 
 
 def add_up(parts: Iterable[Part]) -> dict[str, Part]:

@@ -12,6 +12,7 @@ from antiphon.calls.station import Station
 from antiphon.engines.base import Engine
 from antiphon.live import profiles
 from antiphon.live.abilities import Abilities
+from antiphon.live.profiles import Profile
 from antiphon.routing.choice import Balance, Choice, Decision
 from antiphon.routing.health import Lease
 from antiphon.routing.route import Route
@@ -30,6 +31,21 @@ def find_route(routes: Collection[str], model: str) -> str | None:
     bare, profile = model.rsplit("/", 1)[-1], profiles.find(model)
     names = (bare, profile.id if profile else bare, ANY)
     return next((name for name in names if name in routes), None)
+
+
+def served_models(routes: Mapping[str, Route]) -> dict[str, Profile]:
+    """The models that one may choose among, with the profiles whose rules hold: the newest first, then other names.
+
+    Other names are those that have a route of their own; not those that only stand for a model that is served.
+    """
+    known = {name: profile for name, profile in reversed(profiles.PROFILES.items()) if find_route(routes, name)}
+    others: dict[str, Profile] = {}
+    for name, route in routes.items():
+        stands_for = profiles.find(name)
+        profile = stands_for or profiles.PROFILES.get(route.profile)
+        if name != ANY and profile is not None and (stands_for is None or profile.id not in known):
+            others[name] = profile
+    return known | others
 
 
 class Board:

@@ -7,14 +7,14 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from antiphon.calls.bill import Bill, at_price
+from antiphon.calls.bill import Bill, at_price, dearest_first, total
 from antiphon.calls.watching import Context, News
 from antiphon.live.timeline import Activity, Entry, Turn
 from antiphon.live.timeline import Money as Charged
 from antiphon.live.tokens import AUDIO_TOKENS_PER_SECOND, Usage
 from antiphon.meter.budgets import Use
 from antiphon.meter.forecast import forecast
-from antiphon.meter.money import ZERO, on_grid
+from antiphon.meter.money import on_grid
 from antiphon.meter.prices import OWN_HARDWARE, Part, Price, Prices, Unknown
 from antiphon.meter.rates import FREE
 from antiphon.meter.services import find
@@ -162,11 +162,11 @@ def _hosted(news: News, measured: Measured, prices: Prices) -> Hosted:
     if isinstance(price, Unknown):
         return Hosted(model=model, amount=None, by=[], per_minute=None, projection=None)
     parts = at_price(price, news.usage, news.bill)
-    amount = None if any(part.amount is None for part in parts) else sum((p.amount or ZERO for p in parts), ZERO)
+    amount = total(parts)
     return Hosted(
         model=model,
         amount=amount,
-        by=sorted(parts, key=lambda part: (part.amount is not None, -(part.amount or ZERO), part.name)),
+        by=dearest_first(parts),
         per_minute=None if amount is None else _per_minute(amount, seconds),
         projection=None if amount is None else _project(amount, price, measured, news.context, seconds),
     )
@@ -221,5 +221,4 @@ def turn_at_host(price: Price | Unknown, turn: Turn) -> Decimal | None:
     """What one turn would cost at the hosted model of the same name; None where that has no price."""
     if isinstance(price, Unknown):
         return None
-    parts = at_price(price, turn.usage, Bill.of_one(turn.usage))
-    return None if any(part.amount is None for part in parts) else sum((p.amount or ZERO for p in parts), ZERO)
+    return total(at_price(price, turn.usage, Bill.of_one(turn.usage)))

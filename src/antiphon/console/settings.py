@@ -1,7 +1,5 @@
 """What settings ask the server: which fields and models there are, and what it makes of a setup."""
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.desk import Desk
-from antiphon.calls.routes import ANY, find_route
+from antiphon.calls.routes import served_models
 from antiphon.console import setup_check
 from antiphon.console.fields import groups
 from antiphon.console.guard import Guard, Viewer
@@ -58,10 +56,10 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
     examiner = Examiner(desk.prospect, desk.policy)
 
     async def models(request: Request, viewer: Viewer) -> Response:
-        return json({"models": tuple(_models(desk))})
+        return json({"models": [_model(name, profile) for name, profile in served_models(desk.routes()).items()]})
 
     async def fields(request: Request, viewer: Viewer) -> Response:
-        model = request.query_params.get("model", "") or next(_models(desk)).name
+        model = request.query_params.get("model") or f"models/{next(iter(served_models(desk.routes())), '')}"
         return json(_fields(desk, examiner, model))
 
     async def check(request: Request, viewer: Viewer) -> Response:
@@ -77,20 +75,10 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
     ]
 
 
-def _models(desk: Desk) -> Iterator[Model]:
-    """Those that a route leads from: the newest first, then names of the owner's own."""
-    routes = desk.routes()
-    for name, profile in reversed(profiles.PROFILES.items()):
-        if find_route(routes, name):
-            aliases = tuple(other for other, alias in profiles.ALIASES.items() if alias.model == name)
-            yield _model(name, profile, aliases)
-    for name, route in routes.items():
-        if name != ANY and route.profile and profiles.find(name) is None:
-            yield _model(name, profiles.PROFILES[route.profile])
-
-
-def _model(name: str, profile: Profile, aliases: tuple[str, ...] = ()) -> Model:
-    shown = profile.display_name if name == profile.id else name
+def _model(name: str, profile: Profile) -> Model:
+    is_own = name != profile.id
+    aliases = () if is_own else tuple(other for other, alias in profiles.ALIASES.items() if alias.model == name)
+    shown = name if is_own else profile.display_name
     return Model(f"models/{name}", shown, profile.id, profile.status, profile.successor, aliases)
 
 

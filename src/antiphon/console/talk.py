@@ -10,10 +10,10 @@ from starlette.routing import Route
 
 from antiphon.calls.caller import Caller
 from antiphon.calls.desk import Desk
-from antiphon.calls.routes import ANY, find_route
+from antiphon.calls.routes import served_models
 from antiphon.console.guard import Guard, Viewer
 from antiphon.console.render import Renderer, json
-from antiphon.live import profiles
+from antiphon.live.profiles import Profile
 from antiphon.live.tokens import PICTURE_TOKENS
 from antiphon.store.grants import GrantLimitError, StoredGrant
 
@@ -97,15 +97,14 @@ def start(desk: Desk, viewer: Viewer) -> Start:
 
 def models(desk: Desk, caller: Caller) -> tuple[ModelChoice, ...]:
     """The models that ``caller`` may talk to: the newest first, then those of the owner's own."""
-    served = desk.routes()
-    known = [
-        ModelChoice(name, profile.display_name, profile.status)
-        for name, profile in reversed(profiles.PROFILES.items())
-        if find_route(served, name)
-    ]
-    ids = {choice.id for choice in known}
-    own = [ModelChoice(name, name, "stable") for name in served if name != ANY and name not in ids]
-    return tuple(choice for choice in (*known, *own) if not caller.models or choice.id in caller.models)
+    served = served_models(desk.routes()).items()
+    return tuple(_choice(name, profile) for name, profile in served if caller.may_ask_for(name))
+
+
+def _choice(name: str, profile: Profile) -> ModelChoice:
+    """A name of the owner's own is as good as new, however old the model is whose rules it has."""
+    is_own = name != profile.id
+    return ModelChoice(name, name, "stable") if is_own else ModelChoice(name, profile.display_name, profile.status)
 
 
 async def make_token(desk: Desk, caller: Caller) -> str:

@@ -15,12 +15,11 @@ from antiphon.calls import keyform
 from antiphon.calls.desk import PAGES_PATH, Desk
 from antiphon.calls.keyform import KeyForm, KeyFormError
 from antiphon.calls.keywatch import objection_to
-from antiphon.calls.routes import ANY, find_route
+from antiphon.calls.routes import served_models
 from antiphon.console.admin import forms, people
 from antiphon.console.admin.once import Once
 from antiphon.console.guard import Guard, Viewer
 from antiphon.console.render import Renderer, json, wants_json
-from antiphon.live import profiles
 from antiphon.meter.money import from_picodollars, plain
 from antiphon.store.keys import GRACE, State, StoredKey
 from antiphon.store.ledger import Scope, Spent
@@ -91,7 +90,7 @@ class KeyPages:
         """Make a key. A page shows its secret once; a program gets it with the answer."""
         form = _read(await forms.read(request))
         try:
-            terms = keyform.read(form, self._desk.now(), served_models(self._desk))
+            terms = keyform.read(form, self._desk.now(), served_models(self._desk.routes()))
         except KeyFormError as error:
             return self._form(request, viewer, form, error.problems)
         key, secret = await self._keys.create(terms, people.actor(self._desk, viewer))
@@ -112,7 +111,7 @@ class KeyPages:
         key = await self._key(request)
         fields = await forms.read(request)
         form = _merged(KeyForm.of(key.terms), fields) if _is_json(request) else _read(fields)
-        known = (*served_models(self._desk), *key.terms.models)
+        known = (*served_models(self._desk.routes()), *key.terms.models)
         try:
             terms = keyform.read(form, self._desk.now(), known, key.terms.expires)
         except KeyFormError as error:
@@ -189,7 +188,7 @@ class KeyPages:
         return self._renderer.page(request, viewer, "admin/key.html", context, 400 if problems else 200)
 
     def _choices(self, form: KeyForm, problems: Mapping[str, str]) -> dict[str, Any]:
-        models = dict.fromkeys((*served_models(self._desk), *form.models))
+        models = dict.fromkeys((*served_models(self._desk.routes()), *form.models))
         return {"form": form, "problems": problems, "permissions": keyform.PERMISSIONS, "models": list(models)}
 
     def _show_once(self, request: Request, viewer: Viewer, key: StoredKey, secret: str, status: int = 200) -> Response:
@@ -231,13 +230,6 @@ def scopes(owner: str, desk: Desk) -> tuple[Scope, Scope]:
     """Today and this month of an owner, of UTC."""
     day = datetime.fromtimestamp(desk.now(), UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return Scope(owner=owner, since=day.timestamp()), Scope(owner=owner, since=day.replace(day=1).timestamp())
-
-
-def served_models(desk: Desk) -> list[str]:
-    """The models that a client of the server may ask for, the newest first."""
-    served = desk.routes()
-    known = [name for name in reversed(profiles.PROFILES) if find_route(served, name)]
-    return [*known, *(name for name, route in served.items() if route.profile and name != ANY and name not in known)]
 
 
 def _read(fields: forms.Fields) -> KeyForm:
