@@ -80,6 +80,7 @@ def client(antiphon_servers, tmp_path_factory):
     server = antiphon_servers.start(keys=["plain"], admin_keys=["root"], data_dir=folder)
     stored.seed(folder, stored.record(SEED), timeline=stored.recorded())
     with httpx.Client(base_url=f"{server.url}/console", headers={"x-goog-api-key": "root"}, timeout=30) as client:
+        client.data_dir = folder
         yield client
     antiphon_servers.stop(server)
 
@@ -187,3 +188,10 @@ class TestWhatFailedOnce:
         assert "secret" not in answer.text
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
+
+
+class TestFiles:
+    def test_no_name_is_a_formula_for_a_spreadsheet(self, client):
+        stored.spend(client.data_dir, "owner", model="=cmd|' /C calc'!A0")
+        told = client.get("/admin/usage?by=model&format=csv").text
+        assert "\n'=cmd" in told

@@ -181,11 +181,16 @@ def as_json(report: Report) -> str:
 def as_csv(report: Report) -> str:
     """The same for spreadsheets: a header, a line for each row, no total."""
     text = io.StringIO()
-    rows = [flat(report.by, line) for line in report.lines]
+    rows = [{**(row := flat(report.by, line)), report.by: _harmless(row[report.by])} for line in report.lines]
     writer = csv.DictWriter(text, list(flat(report.by, report.total)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _harmless(name: str) -> str:
+    """A name, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name
 
 
 def _day(entry: Entry) -> str:
