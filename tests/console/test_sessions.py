@@ -12,6 +12,7 @@ from tests.console.clients import HTML, get, over, page
 from tests.console.stored import logged, record, recorded, seed, sound
 
 from antiphon.calls.recording import FOLDER
+from antiphon.server import auth
 from antiphon.store.database import FILE_NAME
 
 KEY, OTHER, ADMIN = "k" * 32, "o" * 32, "a" * 32
@@ -189,7 +190,8 @@ class TestDeleting:
         seed(tmp_path, record("gone"), owner="somebody")
         assert delete(keyed, "gone", ADMIN).json()["connections"] == 1
         (entry,) = logged(tmp_path, "session.delete")
-        assert (entry.target, bool(entry.owner)) == ("gone", True)
+        assert (entry.target, entry.owner) == ("gone", auth.owner_of(ADMIN))
+        assert entry.actor == f"configured key {entry.owner[:6]}"
 
     def test_one_that_runs_stays(self, server: Any) -> None:
         with call(server) as (_, session_id):

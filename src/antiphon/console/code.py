@@ -1,6 +1,5 @@
 """The settings of a conversation as a program, with the address of this server filled in."""
 
-import ipaddress
 import re
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.desk import Desk, Installation
+from antiphon.console import lan
 from antiphon.console.guard import Guard, Viewer
 from antiphon.console.reading import read_object
 from antiphon.console.render import Renderer, json
@@ -68,13 +68,4 @@ def _trusted(installation: Installation, name: str) -> tuple[str, str]:
     if installation.ca is None:
         return "", ""
     bundle, ca = installation.ca.with_name(BUNDLE), installation.ca
-    return (str(bundle), str(ca)) if _is_here(name) else (bundle.name, ca.name)
-
-
-def _is_here(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return (str(bundle), str(ca)) if lan.is_here(name) else (bundle.name, ca.name)

@@ -5,7 +5,6 @@ without keys is open to its own computer: so that no web page can use the browse
 name that computer (against DNS rebinding), and what changes something must come from our own pages.
 """
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import quote
@@ -17,6 +16,8 @@ from starlette.responses import RedirectResponse, Response
 
 from antiphon.calls.caller import Caller, Permission
 from antiphon.calls.desk import PAGES_PATH, Desk
+from antiphon.console import lan
+from antiphon.store.database import StoreError
 from antiphon.wire.refusal import Refusal
 
 COOKIE: Final = "antiphon_console"
@@ -73,11 +74,22 @@ class Guard:
             if caller is not None:
                 return Viewer(caller, logged_in=True)
         try:
-            return Viewer(await doorkeeper.admit(request.scope))
+            # Not from the address: that is kept in histories, logs and links.
+            return Viewer(await doorkeeper.admit({**request.scope, "query_string": b""}))
         except Refusal as refusal:
             if "authorization" in request.headers or "x-goog-api-key" in request.headers:
                 raise HTTPException(401, str(refusal)) from refusal
             return None
+
+    async def still_admits(self, request: Request, viewer: Viewer) -> bool:
+        """Whether who was let in with a request would be let in with it again, and could do the same."""
+        try:
+            again = await self.viewer(request)
+        except HTTPException:
+            return False
+        except StoreError:
+            return True
+        return again is not None and again.caller == viewer.caller
 
     def check_origin(self, request: Request) -> None:
         """See that the request is meant for this server, and that no foreign page made it.
@@ -93,12 +105,7 @@ class Guard:
             raise HTTPException(403, "this request came from a page of another site")
 
     def _is_ours(self, host: str) -> bool:
-        if host == "localhost" or host.endswith(".localhost") or host in self._desk.installation.names:
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return host in self._desk.installation.names or lan.is_here(host)
 
     @staticmethod
     def _ask(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Under which addresses other machines of the network reach this one."""
+"""Under which addresses other machines of the network reach this one, and under which only itself does."""
 
 import ipaddress
 import socket
@@ -22,6 +22,16 @@ def addresses() -> list[str]:
         for *_, address in socket.getaddrinfo(socket.gethostname(), None):
             found[str(address[0])] = None
     return [address for address in found if _is_reachable(address)]
+
+
+def is_here(host: str) -> bool:
+    """Whether a name or an address is always that of this computer."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_reachable(address: str) -> bool:

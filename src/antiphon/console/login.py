@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console.admin import forms, people
+from antiphon.console import forms, people
 from antiphon.console.guard import COOKIE, Guard, Viewer
 from antiphon.console.render import Renderer
 from antiphon.store.logins import LIFETIME

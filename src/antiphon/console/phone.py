@@ -1,6 +1,5 @@
 """The console on a phone of the same network: its address as a QR code, and what is still in the way."""
 
-import ipaddress
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct
@@ -69,11 +68,8 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
 
 def _hosts(installation: Installation, machine: Callable[[], list[str]]) -> list[str]:
     """Names and addresses that other machines can use: the owner's names first."""
-    try:
-        if installation.host == "localhost" or ipaddress.ip_address(installation.host).is_loopback:
-            return []
-    except ValueError:
-        pass
+    if lan.is_here(installation.host):
+        return []
     names = [name for name in installation.names if "*" not in name]
     here = machine() if installation.host in lan.WILDCARDS else [installation.host]
     return list(dict.fromkeys([*names, *here]))

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from antiphon.calls.desk import PAGES_PATH, Desk
 from antiphon.calls.recording import FLUSH_SECONDS, forget
 from antiphon.calls.watching import Running
+from antiphon.console import people, trace_figures
 from antiphon.console import sessions_found as found
-from antiphon.console import trace_figures
 from antiphon.console.guard import Guard, Viewer
 from antiphon.console.render import Renderer, json, wants_json
 from antiphon.store.listing import Choices, Page, Search, Trait
@@ -61,21 +61,8 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
 
     async def page(request: Request, viewer: Viewer) -> Response:
         asked = request.query_params
-        problem, status = "", 200
-        try:
-            search, before, limit = wanted(asked, viewer)
-        except WrongSearch as error:
-            search, before, limit = Search(owner=_whose(viewer)), None, 1
-            problem, status = str(error), 400
-        records = desk.memory.records
-        listed = await records.search(search, limit, before)
-        model = Sessions(
-            running=[] if before is not None else found.running(desk, viewer),
-            page=Page((), None) if problem else listed,
-            choices=await records.choices(_whose(viewer)),
-            problem=problem,
-            deleted=asked.get("deleted", "")[:64],
-        )
+        model = await _sessions(desk, viewer, asked)
+        status = 400 if model.problem else 200
         if wants_json(request):
             return json(model, status)
         return renderer.page(request, viewer, "sessions.html", _context(model, asked), status)
@@ -94,8 +81,7 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
         session_id = entries[0].record.session_id
         gone = await _forget(desk, session_id, entries[-1].began + entries[-1].record.seconds)
         detail = {"connections": gone.connections, "files": gone.files}
-        whose = viewer.caller
-        await desk.memory.audit.write("session.delete", session_id, detail, owner=whose.owner, actor=whose.name)
+        await people.note(desk, viewer, "session.delete", session_id, detail)
         if wants_json(request):
             return json(gone)
         return RedirectResponse(f"{PAGES_PATH}/sessions?deleted={quote(session_id)}", 303)
@@ -106,6 +92,19 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
         Route("/sessions/{session_id}/delete", guard.page("sessions", confirm), methods=["GET"]),
         Route("/sessions/{session_id}/delete", guard.page("sessions", delete), methods=["POST"]),
     ]
+
+
+async def _sessions(desk: Desk, viewer: Viewer, asked: QueryParams) -> Sessions:
+    """What a request searches for; nothing, and why, where that cannot be understood."""
+    records = desk.memory.records
+    page, problem, before = Page((), None), "", None
+    try:
+        search, before, limit = wanted(asked, viewer)
+        page = await records.search(search, limit, before)
+    except WrongSearch as error:
+        problem = str(error)
+    running = [] if before is not None else found.running(desk, viewer)
+    return Sessions(running, page, await records.choices(_whose(viewer)), problem, asked.get("deleted", "")[:64])
 
 
 def wanted(asked: QueryParams, viewer: Viewer) -> tuple[Search, int | None, int]:

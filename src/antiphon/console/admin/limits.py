@@ -13,8 +13,8 @@ from starlette.routing import Route
 from antiphon.calls.desk import Desk
 from antiphon.calls.metering import own_limits
 from antiphon.console.admin.keys import scopes
-from antiphon.console.admin.people import names
 from antiphon.console.guard import Guard, Viewer
+from antiphon.console.people import names
 from antiphon.console.render import Renderer, json, wants_json
 from antiphon.live.policy import Policy
 from antiphon.meter.money import from_picodollars, plain

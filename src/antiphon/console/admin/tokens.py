@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from antiphon.calls.call import Call
 from antiphon.calls.desk import PAGES_PATH, Desk
-from antiphon.console.admin import forms, people
+from antiphon.console import forms, people
 from antiphon.console.guard import Guard, Viewer
 from antiphon.console.render import Renderer, json, wants_json
 from antiphon.store.grants import StoredGrant

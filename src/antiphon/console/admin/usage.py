@@ -11,8 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.desk import Desk
-from antiphon.console import charts
-from antiphon.console.admin import people
+from antiphon.console import charts, people
 from antiphon.console.charts import Bars, Series, Stacked
 from antiphon.console.guard import Guard, Viewer
 from antiphon.console.render import Renderer, json, wants_json
