@@ -6,6 +6,7 @@ class FakePlayer {
   last = 0;
   onFirst = () => {};
   onDrained = () => {};
+  onCut = () => {};
   enqueue(pcm, turn) {
     if (!this.seconds[turn]) this.onFirst({ turn, at: performance.now() });
     this.seconds[turn] = (this.seconds[turn] ?? 0) + pcm.length / 24000;

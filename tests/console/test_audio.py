@@ -107,12 +107,17 @@ class TestPlayer:
             player.enqueue(sine(440, 20, 0.5, 24000), 3);
             await pause(600);
             const at = performance.now();
+            let silent;
+            player.onCut = (news) => (silent = news);
             const cut = player.flush();
             await pause(200);
-            return { at, ...cut, heard: player.heard(3), playing: player.playing.value, level: player.level.value };
+            const { playing, level } = player;
+            return { at, silent, ...cut, heard: player.heard(3), playing: playing.value, level: level.value };
         }""")
         heard = ears(page)
         assert heard["last"] - cut["at"] < 50
+        assert cut["silent"]["turn"] == 3
+        assert cut["silent"]["at"] == pytest.approx(heard["last"] + heard["latency"], abs=15)
         assert heard["step"] < 0.5 * 2 * math.pi * 440 / 24000 * 1.2
         assert cut["turn"] == 3
         assert cut["heardSeconds"] + cut["droppedSeconds"] == pytest.approx(20, abs=1e-6)

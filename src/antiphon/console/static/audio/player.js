@@ -13,10 +13,21 @@ const GLIDE = 0.005;
 
 /** One loudspeaker line: 24 kHz, mono, 16 bits. */
 export class Player {
-  /** Called with `{ turn, at }` when the first audible sample of a turn leaves the speaker; `at` may lie ms ahead. */
+  /**
+   * Called when the first audible sample of a turn leaves the speaker; `at`, of performance.now(), may lie ms ahead.
+   * @type {(news: { turn: number, at: number }) => void}
+   */
   onFirst = () => {};
-  /** Called with `{ turn, at }` when all that was queued has left the speaker: that is when it may be closed. */
+  /**
+   * Called when all that was queued has left the speaker: that is when it may be closed.
+   * @type {(news: { turn: number, at: number }) => void}
+   */
   onDrained = () => {};
+  /**
+   * Called when what a flush cut has left the speaker; not where nothing was playing.
+   * @type {(news: { turn: number, at: number }) => void}
+   */
+  onCut = () => {};
   playing = signal(false);
   /** RMS of what plays, 0..1, 27 times a second; volume and mute do not change it. */
   level = signal(0);
@@ -54,13 +65,14 @@ export class Player {
   static async open({ sinkId } = {}) {
     return withSource("speaker", async () => {
       const context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+      let player = null;
       try {
         await loadWorklet(context, "player.worklet.js");
-        const player = new Player(context);
+        player = new Player(context);
         if (sinkId) await player.setSink(sinkId);
         return player;
       } catch (error) {
-        await context.close();
+        await (player ?? context).close();
         throw error;
       }
     });
@@ -203,6 +215,7 @@ export class Player {
   #receive(message) {
     if (message.kind === "underrun") this.underruns.value += 1;
     else if (message.kind === "first") this.onFirst({ turn: message.turn, at: leaves(this.#context, message.time) });
+    else if (message.kind === "cut") this.onCut({ turn: message.turn, at: leaves(this.#context, message.time) });
     else if (message.kind === "started") this.#follow(message);
     else this.#account(message);
   }

@@ -74,6 +74,7 @@ class PlayerProcessor extends AudioWorkletProcessor {
     if (this.#fading) {
       output.set(this.#fading);
       this.#fading = null;
+      this.port.postMessage({ kind: "cut", turn: this.#turn, time: currentTime + FADE / sampleRate });
     } else if (this.#state === "playing") {
       this.#play(output);
     }

@@ -14,6 +14,8 @@ const APART = 1_000_000;
 const PONDER = 20_000;
 let readings = 0;
 
+/** @typedef {Record<string, any>} Message one message of the Live API, as JSON has it */
+
 export class Reading {
   captions = new Captions();
   tools = new ToolCalls();
@@ -26,7 +28,7 @@ export class Reading {
   /** The turn whose sound is on its way or in the air; 0: none. */
   speaking = signal(0);
   thinking = signal(false);
-  /** @type {"idle"|"listening"|"hearing"|"thinking"|"speaking"|"tool"} */
+  /** @type {import("../vendor/preact.js").Signal<"idle"|"listening"|"hearing"|"thinking"|"speaking"|"tool">} */
   activity = computed(() => this.#activity());
   open = signal(false);
   /** How often the conversation went on with another connection. */
@@ -54,6 +56,7 @@ export class Reading {
     this.player = player ?? new SilentPlayer(this.#now);
     this.player.onFirst = ({ turn, at }) => this.#first(turn - this.#base, at ?? this.#now());
     this.player.onDrained = ({ turn, at }) => this.#drained(turn - this.#base, at ?? this.#now());
+    this.player.onCut = ({ turn, at }) => this.turns.set(turn - this.#base, { silent: at });
   }
 
   /** Seconds of a turn that were heard so far. */
@@ -69,7 +72,7 @@ export class Reading {
   // --- what the client says ------------------------------------------------------------------------------------
 
   /**
-   * @param {object} message that goes out
+   * @param {Message} message that goes out
    * @param {number} at
    * @param {{ seconds?: number, at?: number, rms?: number }} hints of sound: how long, when taken, how loud
    */
@@ -138,7 +141,7 @@ export class Reading {
 
   // --- what the server says ------------------------------------------------------------------------------------
 
-  /** @param {object} message that came in @param {number} at */
+  /** @param {Message} message that came in @param {number} at */
   received(message, at) {
     if (message.setupComplete) this.#setupComplete(message.setupComplete, at);
     if (message.goAway) this.#goAway(message.goAway, at);
@@ -169,10 +172,11 @@ export class Reading {
   #goAway({ timeLeft }, at) {
     const seconds = secondsOf(timeLeft) ?? 0;
     this.goAway.value = { at: at + seconds * 1000 };
-    this.captions.add({ kind: "goAway", at, finished: true, text: `The connection will end in ${Math.round(seconds)} s.` });
+    const text = seconds < 1 ? "The server is stopping." : `The connection will end in ${Math.round(seconds)} s.`;
+    this.captions.add({ kind: "goAway", at, finished: true, text });
   }
 
-  #voice({ type, audioOffset }, at) {
+  #voice({ type, audioOffset = "" }, at) {
     const offset = secondsOf(audioOffset);
     const when = (offset === null ? null : this.clock.at(offset)) ?? this.clock.lastLoud ?? at;
     if (type === "ACTIVITY_START") this.#begins(when);
@@ -191,7 +195,7 @@ export class Reading {
     for (const part of content.modelTurn?.parts ?? []) this.#part(part, at);
     if (outputTranscription?.text) this.#said(outputTranscription, at);
     if (groundingMetadata) this.#sources(groundingMetadata, at);
-    if (content.generationComplete) this.turns.set(this.#answer(at), { generated: at });
+    if (content.generationComplete) this.turns.set(this.#answer(), { generated: at });
     if (content.interrupted) this.#interrupted(at);
     if (usage) this.#used(usage);
     if (content.turnComplete) this.#turnComplete(content, at);
@@ -207,14 +211,14 @@ export class Reading {
   }
 
   #part(part, at) {
-    const turn = this.#answer(at);
+    const turn = this.#answer();
     if (part.inlineData?.mimeType?.startsWith("audio/")) this.#sound(part.inlineData, turn, at);
     else if (part.text) this.#text(part, turn, at);
     else if (part.executableCode) this.#text({ text: part.executableCode.code ?? "" }, turn, at);
     else if (part.codeExecutionResult) this.#text({ text: part.codeExecutionResult.output ?? "" }, turn, at);
   }
 
-  #text({ text, thought }, turn, at) {
+  #text({ text, thought = false }, turn, at) {
     this.captions.append("model", turn, text, at, { kind: thought ? "thought" : undefined });
     if (thought) this.#think(true);
     else this.speaking.value = turn;
@@ -232,7 +236,7 @@ export class Reading {
   }
 
   #said({ text, finished = false, languageCode }, at) {
-    this.captions.say(this.#answer(at), text, at, { finished, language: languageCode });
+    this.captions.say(this.#answer(), text, at, { finished, language: languageCode });
   }
 
   #sources({ webSearchQueries = [], groundingChunks = [] }, at) {
@@ -240,12 +244,12 @@ export class Reading {
       .map(({ web }) => ({ uri: web?.uri ?? "", title: web?.title || web?.uri || "" }))
       .filter(({ uri }) => /^https?:\/\//i.test(uri));
     if (!links.length && !webSearchQueries.length) return;
-    const turn = this.#answer(at);
+    const turn = this.#answer();
     this.captions.add({ who: "model", kind: "sources", turn, at, finished: true, text: webSearchQueries.join(", "), links });
   }
 
   #toolCall({ functionCalls = [] }, at) {
-    const turn = this.#answer(at);
+    const turn = this.#answer();
     this.captions.finish(turn, "model");
     for (const call of functionCalls) {
       const key = this.tools.called(call, turn, at);
@@ -253,8 +257,8 @@ export class Reading {
     }
   }
 
-  #answer(at) {
-    const turn = this.turns.answer(at, this.clock.lastLoud);
+  #answer() {
+    const turn = this.turns.answer(this.clock.lastLoud);
     this.#think(false);
     this.#over = false;
     this.captions.finish(turn, "user");

@@ -52,8 +52,12 @@ export class Turns {
     if (turn && !this.#settled(turn)) this.set(turn.number, { requested: at, decided });
   }
 
-  /** Something of the model's came. @returns {number} the turn that it answers */
-  answer(at, lastLoud = null) {
+  /**
+   * Something of the model's came.
+   * @param {number | null} lastLoud when the user was last heard: that ends a speech whose end nobody told
+   * @returns {number} the turn that it answers
+   */
+  answer(lastLoud = null) {
     if (this.answering) return this.answering;
     const asked = this.#unanswered().at(-1);
     const asking = this.get(this.asking);
