@@ -261,7 +261,6 @@ class TestTrouble:
         talk.is_now("Ready for your words")
         assert talk.setups[-1]["realtimeInputConfig"]["automaticActivityDetection"]["silenceDurationMs"] == 300
 
-
     def test_what_is_typed_while_the_server_is_away_is_kept(self, antiphon_servers, start, new_page):
         server = antiphon_servers.start(script=SCRIPT, pace_turns=False)
         talk = Talking(new_page(), server)
@@ -292,10 +291,13 @@ class TestTrouble:
         talk.page.problems.clear()
 
     def test_a_connection_that_will_end_counts_down(self, start, new_page):
-        limits = {"session_caps": True, "connection_cap": 6.0, "go_away_lead": 5.0}
+        limits = {"session_caps": True, "connection_cap": 7.0, "go_away_lead": 4.0}
         talk = Talking(new_page(), start(script=SCRIPT, session=limits))
-        talk.type_instead("story")
-        expect(talk.page.locator(".banner")).to_contain_text(re.compile(r"closes this connection in [1-5] s"))
+        talk.type_instead("Hello")
+        talk.is_now("Speaking")
+        talk.is_now("Ready for your words")
+        talk.say("story")
+        expect(talk.page.locator(".banner")).to_contain_text(re.compile(r"closes this connection in [1-4] s"))
         expect(talk.log.locator("[data-kind=resumed]")).to_have_text("Connected again.")
         expect(talk.page.locator(".banner")).to_have_count(0)
 

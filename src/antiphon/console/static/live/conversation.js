@@ -25,6 +25,8 @@ export class Conversation {
   problem = signal(null);
   /** Seconds of the user's sound, and pictures, that could not be sent. */
   dropped = signal({ seconds: 0, frames: 0 });
+  /** What was typed and waits for a connection. @type {import("../vendor/preact.js").Signal<string[]>} */
+  waiting = signal([]);
   /** Whether the newest handle is of the present: the server would go on from here. */
   resumable = signal(false);
   reading;
@@ -89,7 +91,7 @@ export class Conversation {
     if (this.#socket && this.#micOpen && this.reading.automatic) this.audioStreamEnd();
     this.#forgetSocket(1000, "");
     this.#forgetSession();
-    this.#outbox.take();
+    this.#takeWaiting();
     this.#marking = false;
     this.reading.stopSpeech(this.#now());
     this.reading.lost(this.#now());
@@ -167,7 +169,7 @@ export class Conversation {
     this.#begun = true;
     this.state.value = "open";
     this.problem.value = null;
-    for (const { message, hints } of this.#outbox.take()) this.#send(message, hints);
+    for (const { message, hints } of this.#takeWaiting()) this.#send(message, hints);
   }
 
   #ended(code, reason) {
@@ -196,7 +198,7 @@ export class Conversation {
     this.reading.lost(this.#now());
     this.problem.value = problem;
     this.state.value = state;
-    this.#outbox.take();
+    this.#outbox.keepTexts();
     // What the server refused, or ended for good, is not worth resuming.
     if ([1007, 1008].includes(problem.code) || /^session:/.test(problem.reason ?? "")) this.#forgetSession();
   }
@@ -332,8 +334,14 @@ export class Conversation {
     if (!["connecting", "open", "reconnecting"].includes(this.state.value)) return false;
     const before = this.#outbox.droppedSeconds;
     this.#outbox.add(message, hints);
+    this.waiting.value = this.#outbox.texts;
     this.#drop(this.#outbox.droppedSeconds - before, 0);
     return true;
+  }
+
+  #takeWaiting() {
+    this.waiting.value = [];
+    return this.#outbox.take();
   }
 
   #drop(seconds, frames) {

@@ -49,6 +49,17 @@ export class Outbox {
     while (this.#seconds > KEPT_SECONDS + 1e-6) this.#drop();
   }
 
+  /** What was typed, in order. @returns {string[]} */
+  get texts() {
+    return this.#items.map(({ message }) => typed(message)).filter((text) => text.trim());
+  }
+
+  /** Keep only what was typed: nobody likes to type it twice. */
+  keepTexts() {
+    this.#items = this.#items.filter(({ message }) => typed(message).trim());
+    this.#seconds = 0;
+  }
+
   /** @returns {{ message: object, hints: object }[]} all of it, in order; then it is empty */
   take() {
     const items = this.#items;
@@ -63,4 +74,10 @@ export class Outbox {
     this.#seconds -= hints.seconds;
     this.droppedSeconds += hints.seconds;
   }
+}
+
+function typed({ realtimeInput, clientContent }) {
+  if (typeof realtimeInput?.text === "string") return realtimeInput.text;
+  const parts = (clientContent?.turns ?? []).flatMap((turn) => turn.parts ?? []);
+  return parts.map((part) => part.text ?? "").join("");
 }

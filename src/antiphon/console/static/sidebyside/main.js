@@ -3,6 +3,7 @@ import { Capture } from "../audio/capture.js";
 import { explain } from "../audio/devices.js";
 import { Player } from "../audio/player.js";
 import { CompactMeters } from "../meters/compact.js";
+import { captionPreferences } from "../talk/captions.js";
 import { Icon } from "../talk/icons.js";
 import { Meter } from "../talk/levels.js";
 import { preference } from "../talk/preferences.js";
@@ -20,7 +21,7 @@ const CHOICES = [["left", "Left"], ["right", "Right"], ["both", "Both"]];
 const start = startData();
 const microphone = preference("microphone", "");
 const speaker = preference("speaker", "");
-const size = preference("captions.size", "medium");
+const captions = captionPreferences();
 const mocks = new Mocks();
 const pair = new Pair([new Side("left", "Left"), new Side("right", "Right")], {
   capture: () => Capture.open({ deviceId: microphone.value || undefined }),
@@ -71,7 +72,7 @@ function SideView({ side }) {
         fix=${problem.fix}>${!side.alive.value && pair.alive.value && html`<button
         onClick=${() => conversation.connect()}>Reconnect</button>`}<//>`}
     ${conversation && html`<${SideStatus} side=${side} />
-      <${Transcript} conversation=${conversation} announce=${false} size=${size.value} modelName=${name}
+      <${Transcript} conversation=${conversation} announce=${false} look=${captions.look.value} modelName=${name}
           mocks=${mocks} setup=${side.sent.value} label=${`Transcript, ${side.title}`}
           empty="Speak or type: both get the same." />
       <${CompactMeters} conversation=${conversation} channel=${side.channel.value} name=${side.title} />`}
@@ -152,8 +153,7 @@ function Words() {
   const text = useSignal("");
   const send = (event) => {
     event.preventDefault();
-    if (text.value.trim()) pair.say(text.value.trim());
-    text.value = "";
+    if (text.value.trim() && pair.say(text.value.trim())) text.value = "";
   };
   return html`<form class="joined textbox" onSubmit=${send}><label class="visually-hidden"
       for=${id}>Type to both</label>

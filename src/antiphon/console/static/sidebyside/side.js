@@ -55,8 +55,9 @@ export class Side {
     if (this.conversation.value?.state.peek() === "open") this.conversation.value.audioStreamEnd();
   }
 
+  /** @param {string} text @returns {boolean} whether it was sent, or will be */
   say(text) {
-    this.conversation.value?.sendText(text);
+    return this.conversation.value?.sendText(text) ?? false;
   }
 
   #watch(session) {
@@ -75,6 +76,7 @@ export class Pair {
   /** Signal: `{ title, fix }` of a device that failed, null while none did */
   trouble = signal(null);
   #devices;
+  #attempt = 0;
   #stopListening = () => {};
 
   /**
@@ -90,25 +92,32 @@ export class Pair {
 
   /** Begin both. Call it in a tap. @param {{ microphone: boolean }} options */
   async begin({ microphone }) {
+    this.end();
     this.trouble.value = null;
-    const players = Promise.all(this.sides.map(() => this.#player()));
-    if (microphone && !(await this.#listen())) {
-      for (const player of await players) player?.close();
+    const attempt = this.#attempt;
+    // All of them are asked for within the tap: a phone refuses later.
+    const opening = Promise.all(this.sides.map(() => this.#player()));
+    const [players, capture] = await Promise.all([opening, microphone ? this.#newCapture() : null]);
+    if (attempt !== this.#attempt || (microphone && !capture)) {
+      for (const device of [...players, capture]) device?.close();
       return;
     }
-    (await players).forEach((player, index) => this.sides[index].begin(player));
+    if (capture) this.#listen(capture);
+    players.forEach((player, index) => this.sides[index].begin(player));
     this.choose(this.audible.value);
   }
 
   end() {
+    this.#attempt += 1;
     this.#stopListening();
     this.capture.value?.close();
     this.capture.value = null;
     for (const side of this.sides) side.end();
   }
 
+  /** @param {string} text @returns {boolean} whether one of them got it, or will */
   say(text) {
-    for (const side of this.sides) side.say(text);
+    return this.sides.map((side) => side.say(text)).includes(true);
   }
 
   /** Whom one hears. @param {"left" | "right" | "both"} audible */
@@ -127,17 +136,19 @@ export class Pair {
     for (const side of this.sides) side.conversation.value?.stopSpeech();
   }
 
-  async #listen() {
+  async #newCapture() {
     try {
-      const capture = await this.#devices.capture();
-      this.muted.value = false;
-      this.capture.value = capture;
-      this.#stopListening = capture.listen((chunk) => this.#hear(chunk));
-      return true;
+      return await this.#devices.capture();
     } catch (error) {
       this.trouble.value = this.#devices.explain(error);
-      return false;
+      return null;
     }
+  }
+
+  #listen(capture) {
+    this.muted.value = false;
+    this.capture.value = capture;
+    this.#stopListening = capture.listen((chunk) => this.#hear(chunk));
   }
 
   #hear(chunk) {

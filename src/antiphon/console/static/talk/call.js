@@ -27,7 +27,7 @@ export function Call({ page }) {
   return html`
     ${stage === "call" && html`<${Head} talk=${talk} />`}
     ${stage === "replay" && html`<${ReplayBanner} saved=${page.saved} />`}
-    <${Transcript} conversation=${talk.conversation.value} announce=${announces.value} size=${captions.size.value}
+    <${Transcript} conversation=${talk.conversation.value} announce=${announces.value} look=${captions.look.value}
         modelName=${modelName.value}
       mocks=${stage === "call" ? mocks : null} setup=${talk.sent.value}
           empty=${stage === "call" ? "Ask something, by voice or by typing: “What can you do?”" : "Nothing was said."} />

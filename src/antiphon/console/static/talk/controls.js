@@ -67,9 +67,7 @@ export function TextBox({ talk, field }) {
   const text = useSignal("");
   const send = (event) => {
     event.preventDefault();
-    if (!text.value.trim()) return;
-    talk.say(text.value.trim());
-    text.value = "";
+    if (text.value.trim() && talk.say(text.value.trim())) text.value = "";
   };
   return html`<form class="joined textbox" onSubmit=${send}>
     <label class="visually-hidden" for=${id}>Type to the model</label>
@@ -99,11 +97,10 @@ function Tile({ vision, talk }) {
     <div class="tile-text">
       <p><strong>${vision.title}</strong> <span class="number">${whole(vision.sent.value)}</span> frames · about <span
           class="number">${whole(vision.tokens.value)}</span> tokens</p>
-      <div class="row">
+      <div class="row tile-row">
         <label class="check"><input type="checkbox" checked=${vision.onlySpeaking.value}
             onChange=${(event) => (vision.onlySpeaking.value = event.target.checked)} /> Only while I speak</label>
-        ${source.flip && html`<button class="small" onClick=${turn}><${Icon} name="flip" /> Front or back</button>`}
-      </div>
+        ${source.flip && html`<button class="small" onClick=${turn}><${Icon} name="flip" /> <span>Front or back</span></button>`}
       <details><summary>Rate and size</summary><div class="row">
         <label for="${id}-rate">Frames</label>
         <select id="${id}-rate" value=${String(vision.fps.value)}
@@ -118,6 +115,7 @@ function Tile({ vision, talk }) {
         <p class="hint">${talk.frameTokens()} tokens a frame${vision.fps.value > 1 && "; the server keeps one a second"}.
           What was seen stays in the context and is read again each turn.</p>
       </div></details>
+      </div>
     </div>
   </section>`;
 }

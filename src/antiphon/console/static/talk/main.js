@@ -1,10 +1,10 @@
 import { computed, effect, html, render, signal } from "../vendor/preact.js";
 import { watchDevices } from "../audio/devices.js";
 import { Settings } from "../settings/state.js";
+import { captionPreferences } from "./captions.js";
 import { Checks } from "./checks.js";
 import { Keys } from "./keys.js";
 import { Panels } from "./panels.js";
-import { preference } from "./preferences.js";
 import { Saved } from "./saved.js";
 import { startData } from "./server.js";
 import { Banners } from "./status.js";
@@ -19,7 +19,7 @@ const talk = new Talk(settings, start);
 const checks = new Checks(start);
 const saved = new Saved(talk);
 const surroundings = new Surroundings(talk.alive);
-const captions = { size: preference("captions.size", "medium"), announce: preference("captions.announce", false) };
+const captions = captionPreferences();
 const open = { options: signal(false), help: signal(false), panel: signal("") };
 const field = { current: null };
 const keys = new Keys({
@@ -101,7 +101,8 @@ function App() {
           name="Call" page=${page} />`}
     </div>
     <${Panels} panels=${PANELS} open=${open.panel} />
-    ${open.options.value && html`<${Later} name="Options" talk=${talk} captions=${captions} open=${open.options} />`}
+    ${open.options.value && html`<${Later} name="Options" talk=${talk} captions=${captions} open=${open.options}
+        help=${open.help} />`}
     ${open.help.value && html`<${Later} name="Help" keys=${keys} open=${open.help} />`}
   </div>`;
 }

@@ -7,6 +7,7 @@ import { Meter } from "./levels.js";
 import { Consent } from "./welcome.js";
 
 const SIZES = [["small", "Small"], ["medium", "Medium"], ["large", "Large"], ["huge", "Very large"]];
+const LOOKS = [["strong", "Strong contrast"], ["top", "Begin at the top"]];
 const PROCESSING = [
   ["echoCancellation", "Remove the loudspeaker from the microphone"],
   ["noiseSuppression", "Suppress noise"],
@@ -14,7 +15,11 @@ const PROCESSING = [
 ];
 
 /** Devices, sound and captions. */
-export function Options({ talk, captions, open }) {
+export function Options({ talk, captions, open, help }) {
+  const showKeys = () => {
+    open.value = false;
+    help.value = true;
+  };
   return html`<${Dialog} open=${open} title="Options">
     <fieldset><legend>Devices</legend><div class="stack">
       <${Device} talk=${talk} kind="microphone" list=${devices.value.microphones} title="Microphone" />
@@ -30,6 +35,7 @@ export function Options({ talk, captions, open }) {
     </div></fieldset>
     <${Captions} captions=${captions} />
     <fieldset><legend>Recording</legend>${recording(talk)}</fieldset>
+    <button onClick=${showKeys}>Keyboard …</button>
   <//>`;
 }
 
@@ -64,6 +70,9 @@ function Captions({ captions }) {
     <div class="field"><label for=${id}>Size</label><select id=${id} value=${captions.size.value}
         onChange=${(event) => (captions.size.value = event.target.value)}>
       ${SIZES.map(([value, title]) => html`<option value=${value}>${title}</option>`)}</select></div>
+    ${LOOKS.map(([name, title]) => html`<label class="check" key=${name}><input type="checkbox"
+        checked=${captions[name].value}
+        onChange=${(event) => (captions[name].value = event.target.checked)} /> ${title}</label>`)}
     <label class="check"><input type="checkbox" checked=${captions.announce.value}
         onChange=${(event) => (captions.announce.value = event.target.checked)} /> A screen reader says the model's captions</label>
     <p class="hint">Without this they are said only while the sound is off, so that two voices do not talk at once.</p>

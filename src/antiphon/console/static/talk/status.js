@@ -96,6 +96,7 @@ function Countdown({ until }) {
     return () => clearInterval(timer);
   }, []);
   const left = Math.max(0, Math.ceil((until - now.value) / 1000));
-  return html`<div class="banner notice warn"><p><strong>The server closes this connection in <span
-      class="number">${left} s</span>.</strong> The call goes on in a new one.</p></div>`;
+  const when = left ? html`in <span class="number">${left} s</span>` : "now";
+  return html`<div class="banner notice warn"><p><strong>The server closes this connection ${when}.</strong> The call goes
+    on in a new one.</p></div>`;
 }

@@ -56,7 +56,9 @@ export class Talk {
   #manual = signal(false);
   #sent = signal("");
   #speaking = false;
+  /** Rise with every call, and with every microphone asked for or closed: what comes late is closed at once. */
   #attempt = 0;
+  #asked = 0;
   #stopListening = () => {};
 
   /** @param {import("../settings/state.js").Settings} settings @param {import("./server.js").Start} start */
@@ -137,8 +139,9 @@ export class Talk {
     else await this.again();
   }
 
+  /** @param {string} text @returns {boolean} whether it was sent, or will be */
   say(text) {
-    this.conversation.value?.sendText(text);
+    return this.conversation.value?.sendText(text) ?? false;
   }
 
   /** Mute or open the microphone; turn it on where the call began without. Call it in a tap. */
@@ -242,7 +245,13 @@ export class Talk {
 
   /** Turn the microphone on, or change it. @returns {Promise<boolean>} whether it is on */
   async #openCapture() {
+    const asked = (this.#asked += 1);
     const capture = await this.#newCapture();
+    if (asked !== this.#asked) {
+      // The call is over, or another was asked for meanwhile.
+      capture?.close();
+      return false;
+    }
     if (capture) this.#use(capture);
     return capture !== null;
   }
@@ -276,6 +285,7 @@ export class Talk {
   }
 
   #closeCapture() {
+    this.#asked += 1;
     this.#stopListening();
     this.capture.value?.close();
     this.capture.value = null;
@@ -325,6 +335,11 @@ export class Talk {
     });
     effect(() => {
       if (this.stage.value === "call" && this.conversation.value?.state.value === "closed") untracked(() => this.hangUp());
+    });
+    effect(() => {
+      // The end comes after the last figures.
+      const over = this.stage.value !== "call" && this.channel.value?.ended.value;
+      if (over) untracked(() => this.channel.value.close());
     });
     effect(() => {
       const session = this.conversation.value?.sessionId.value;

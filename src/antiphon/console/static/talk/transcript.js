@@ -9,11 +9,11 @@ const NEAR = 80;
  * What was said. Only finished lines are in the live region; what is still said stands beside them, in its place.
  * `announce`: whether a screen reader says the model's lines; `mocks`: answers to functions, null for none; `setup`:
  * what the call began with; `empty`: what stands there before the first line.
- * @param {{ conversation: any, announce: boolean, size: string, modelName: string, mocks?: any, setup?: object,
+ * @param {{ conversation: any, announce: boolean, look: string, modelName: string, mocks?: any, setup?: object,
  *   label?: string, empty?: string }} properties
  */
 export function Transcript(properties) {
-  const { conversation, announce, size, modelName, mocks = null, setup = {} } = properties;
+  const { conversation, announce, look, modelName, mocks = null, setup = {} } = properties;
   const { label = "Transcript", empty = "" } = properties;
   const lines = conversation.lines.value.filter(isShown);
   const box = useRef(null);
@@ -22,13 +22,14 @@ export function Transcript(properties) {
     html`<${Entry} key=${line.id} ...${{ line, order, conversation, announce, modelName, mocks, setup }} />`;
   const ordered = lines.map((line, order) => [line, order]);
   return html`<div class="transcript-frame">
-    <div class="transcript captions-${size}" ref=${box} onScroll=${scrolled} tabindex="0" role="region"
+    <div class="transcript ${look}" ref=${box} onScroll=${scrolled} tabindex="0" role="region"
         aria-label=${label}>
       ${!lines.length && empty && html`<p class="empty">${empty}</p>`}
       <div role="log" aria-label="Finished lines" class="log">
         ${ordered.filter(([line]) => !isPending(line)).map(([line, order]) => show(line, order))}
       </div>
       ${ordered.filter(([line]) => isPending(line)).map(([line, order]) => show(line, order))}
+      <${Waiting} conversation=${conversation} place=${{ order: lines.length }} />
     </div>
     ${away.value && html`<button class="latest" onClick=${() => (away.value = false)}>Newest lines</button>`}
   </div>`;
@@ -79,6 +80,14 @@ function Entry({ line, order, conversation, announce, modelName, mocks, setup })
         line=${line} conversation=${conversation} />`}</p>
     <p class="said" lang=${line.language || undefined}><${Said} line=${line} /></p>
   </div>`;
+}
+
+/** What was typed and is not sent yet. A replay has nothing of that kind. */
+function Waiting({ conversation, place }) {
+  const texts = conversation.waiting?.value ?? [];
+  const why = conversation.state.value === "failed" ? "not sent" : "waits for the connection";
+  return texts.map((text) => html`<div class="line user waiting" style=${place}><p class="who">You · ${why}</p><p
+      class="said">${text}</p></div>`);
 }
 
 function Said({ line }) {
