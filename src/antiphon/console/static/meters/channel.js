@@ -52,6 +52,7 @@ export class Channel {
   follow() {
     if (this.#closed || this.#source) return;
     this.#attempts = 0;
+    this.#clock.reset();
     this.#open();
   }
 
@@ -69,8 +70,7 @@ export class Channel {
   close() {
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.#clock.close();
-    this.#forget();
+    this.#gone();
   }
 
   #open() {
@@ -129,6 +129,7 @@ export class Channel {
   }
 
   #gone() {
+    this.#clock.pause();
     this.#forget();
     this.state.value = "gone";
   }

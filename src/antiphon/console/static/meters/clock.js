@@ -17,6 +17,7 @@ export function bestEstimate(samples) {
   return estimates.reduce((best, each) => (best && best.rtt <= each.rtt ? best : each), null);
 }
 
+/** Samples that are taken at once, and the milliseconds between them; after that, between those that are taken now and then. */
 const FIRST = 5;
 const PAUSE = 150;
 const LATER = 30_000;
@@ -27,8 +28,8 @@ const KEPT = 12;
 export class ServerClock {
   #samples = [];
   #timer = 0;
-  #asked = 0;
-  #closed = false;
+  /** Which row of questions goes on: a pause or a reset begins another. */
+  #row = 0;
   #url;
   #tell;
 
@@ -39,38 +40,37 @@ export class ServerClock {
   constructor(url, tell) {
     this.#url = url;
     this.#tell = tell;
-    this.#ask();
+    this.#ask(this.#row, 1);
   }
 
   /** Begin anew: it may be another server, or another clock. */
   reset() {
+    this.pause();
     this.#samples = [];
-    this.#asked = 0;
-    clearTimeout(this.#timer);
-    this.#ask();
+    this.#ask(this.#row, 1);
   }
 
-  close() {
-    this.#closed = true;
+  /** Ask no more until {@link reset}. */
+  pause() {
+    this.#row += 1;
     clearTimeout(this.#timer);
   }
 
-  async #ask() {
-    const asked = (this.#asked += 1);
+  async #ask(row, asked) {
     try {
       const sent = performance.now();
       const response = await fetch(this.#url, { cache: "no-store" });
       const received = performance.now();
-      if (response.ok) this.#take({ sent, received, clock: (await response.json()).clock });
+      const { clock } = response.ok ? await response.json() : {};
+      if (clock !== undefined && row === this.#row) this.#take({ sent, received, clock });
     } catch {
       // The stream of events tells that the server is gone; here is nothing to add.
     }
-    if (this.#closed || asked !== this.#asked) return;
-    this.#timer = setTimeout(() => this.#ask(), asked < FIRST ? PAUSE : LATER);
+    if (row !== this.#row) return;
+    this.#timer = setTimeout(() => this.#ask(row, asked + 1), asked < FIRST ? PAUSE : LATER);
   }
 
   #take(sample) {
-    if (this.#closed) return;
     this.#samples = [...this.#samples, sample].slice(-KEPT);
     this.#tell(bestEstimate(this.#samples));
   }

@@ -25,6 +25,8 @@ export class Checks {
   capture = signal(null);
   /** Signal: the picture while the camera is tried */
   picture = signal(null);
+  /** How often each was closed: what comes later than that is closed at once. */
+  #closed = { capture: 0, picture: 0 };
 
   /** @param {import("./server.js").Start} start */
   constructor(start) {
@@ -68,9 +70,8 @@ export class Checks {
   async tryMicrophone(options) {
     this.closeMicrophone();
     try {
-      const capture = await Capture.open(options);
-      this.capture.value = capture;
-      this.microphone.value = good(capture.label || "Microphone");
+      const capture = await this.#unlessClosed("capture", Capture.open(options));
+      if (capture) this.microphone.value = good(capture.label || "Microphone");
     } catch (error) {
       this.microphone.value = explained(error, "microphone");
     }
@@ -92,19 +93,21 @@ export class Checks {
   async tryCamera(options) {
     this.closeCamera();
     try {
-      this.picture.value = await openCamera(options);
-      this.camera.value = good(this.picture.value.label || "Camera");
+      const picture = await this.#unlessClosed("picture", openCamera(options));
+      if (picture) this.camera.value = good(picture.label || "Camera");
     } catch (error) {
       this.camera.value = explained(error, "camera");
     }
   }
 
   closeMicrophone() {
+    this.#closed.capture += 1;
     this.capture.value?.close();
     this.capture.value = null;
   }
 
   closeCamera() {
+    this.#closed.picture += 1;
     this.picture.value?.close();
     this.picture.value = null;
   }
@@ -112,6 +115,15 @@ export class Checks {
   close() {
     this.closeMicrophone();
     this.closeCamera();
+  }
+
+  /** @param {"capture" | "picture"} name @param {Promise<any>} opening @returns {Promise<any>} null: nobody waits for it */
+  async #unlessClosed(name, opening) {
+    const closed = this.#closed[name];
+    const device = await opening;
+    if (closed === this.#closed[name]) return (this[name].value = device);
+    device.close();
+    return null;
   }
 
   /** What was decided earlier is known without asking. */

@@ -10,6 +10,7 @@ export class Saved {
   name = signal("");
   #talk;
   #player = null;
+  #attempt = 0;
 
   /** @param {import("./talk.js").Talk} talk */
   constructor(talk) {
@@ -40,7 +41,10 @@ export class Saved {
     const { Replay } = await import("../live/replay.js");
     const { log } = this.#talk;
     this.#stop();
-    this.#player = await this.#talk.openPlayer();
+    const attempt = this.#attempt;
+    const player = await this.#talk.openPlayer();
+    if (attempt !== this.#attempt) return void player?.close();
+    this.#player = player;
     const replay = new Replay(log.value, { player: this.#player, speed: 1 });
     this.#show(replay, log.value, this.name.value);
     await replay.play();
@@ -58,6 +62,7 @@ export class Saved {
   }
 
   #show(replay, log, name) {
+    this.#talk.channel.value?.close();
     this.#talk.channel.value = null;
     this.#talk.log.value = log;
     this.#talk.conversation.value = replay;
@@ -66,6 +71,7 @@ export class Saved {
   }
 
   #stop() {
+    this.#attempt += 1;
     this.#talk.conversation.value?.close?.();
     this.#player?.close();
     this.#player = null;

@@ -20,6 +20,7 @@ export class Vision {
   #open;
   #talk;
   #stop = () => {};
+  #attempt = 0;
 
   /**
    * @param {"Camera" | "Screen"} title
@@ -36,17 +37,21 @@ export class Vision {
   async start(options) {
     this.stop();
     this.problem.value = null;
+    const attempt = this.#attempt;
     try {
       const source = await this.#open(options);
+      // Stopped meanwhile, or asked for once more.
+      if (attempt !== this.#attempt) return source.close();
       this.source.value = source;
       source.ended.subscribe((ended) => ended && this.source.value === source && this.stop());
       this.#run();
     } catch (error) {
-      this.problem.value = explain(error);
+      if (attempt === this.#attempt) this.problem.value = explain(error);
     }
   }
 
   stop() {
+    this.#attempt += 1;
     this.#stop();
     this.#stop = () => {};
     this.source.value?.close();

@@ -46,6 +46,7 @@ export class Camera extends Frames {
 
   async #swap(constraint) {
     const fresh = (await mediaDevices().getUserMedia({ video: { ...SIZE, ...constraint } })).getVideoTracks()[0];
+    if (this.closed) return fresh.stop();
     for (const track of this.stream.getVideoTracks()) this.stream.removeTrack(track);
     this.stream.addTrack(fresh);
     const facing = fresh.getSettings().facingMode ?? constraint.facingMode?.ideal;

@@ -19,6 +19,7 @@ export class Frames {
   ended = signal(false);
   /** Stays the same object while the camera is turned, so that a preview need not change. */
   stream;
+  closed = false;
 
   #video = document.createElement("video");
   #stops = new Set();
@@ -96,6 +97,7 @@ export class Frames {
 
   /** Gives the device back and stops every run. */
   close() {
+    this.closed = true;
     for (const stop of [...this.#stops]) stop();
     for (const track of this.stream.getTracks()) track.stop();
     this.#video.srcObject = null;
