@@ -9,7 +9,8 @@ whose entries count from 0 again. After ``over`` nothing comes any more.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
@@ -19,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from antiphon.calls.desk import Desk
 from antiphon.calls.watching import News, Running, Watch
@@ -34,6 +36,12 @@ PATIENCE: Final = 3.0
 FOLLOW: Final = 600.0
 """Seconds that a stream waits for a session to be resumed."""
 
+MOST_STREAMS: Final = 100
+"""Streams that one owner may have at once."""
+
+LOOK: Final = 2.0
+"""Seconds after which it is looked again whether a watcher may still watch."""
+
 HEARTBEAT: Final = 15.0
 RETRY_MS: Final = 1000
 
@@ -45,16 +53,19 @@ _encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
 def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
     """The routes of the channel."""
 
+    streams = Counter[str]()
+
     async def events(request: Request, viewer: Viewer) -> Response:
+        if streams[viewer.caller.owner] >= MOST_STREAMS:
+            raise HTTPException(429, f"this key has {MOST_STREAMS} streams open already; close some")
         may = partial(_may_watch, viewer)
         # A session of somebody else's takes as long to be refused as one that is not there.
         running = await desk.watching.wait_for(request.path_params["id"], PATIENCE, may)
         if running is None:
             raise HTTPException(404, "no session of this name runs, or it is not yours")
         follow = FOLLOW if request.query_params.get("follow") == "1" else 0.0
-        stream = Stream(desk, running.session_id, may, follow)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream.events(), media_type="text/event-stream", headers=headers)
+        stream = Stream(desk, running.session_id, may, follow, partial(guard.still_admits, request, viewer))
+        return Streaming(stream.events(), streams, viewer.caller.owner)
 
     async def clock(request: Request, viewer: Viewer) -> Response:
         return JSONResponse({"clock": desk.clock.now()})
@@ -70,17 +81,44 @@ def _may_watch(viewer: Viewer, running: Running) -> bool:
     return viewer.caller.sees(running.owner) or viewer.caller.owner == running.owner
 
 
+class Streaming(StreamingResponse):
+    """Events on their way, counted among ``streams`` by their ``owner`` for as long as they are."""
+
+    def __init__(self, events: AsyncIterator[bytes], streams: Counter[str], owner: str) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._streams, self._owner = streams, owner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        self._streams[self._owner] += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.subtract((self._owner,))
+
+
 class Stream:
     """One watcher's stream of one session.
 
-    ``may`` says whether they may watch a call; they wait ``follow`` seconds for the next one.
+    ``may`` says whether they may watch a call; they wait ``follow`` seconds for the next one. ``still`` is asked now
+    and then whether they may watch at all.
     """
 
-    def __init__(self, desk: Desk, session_id: str, may: Callable[[Running], bool], follow: float = 0.0) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        session_id: str,
+        may: Callable[[Running], bool],
+        follow: float = 0.0,
+        still: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         self._desk = desk
         self._session_id = session_id
         self._may = may
         self._follow = follow
+        self._still = still
+        self._looked = desk.clock.now()
         self._entries: dict[int, Entry] = {}
         self._sent: dict[str, Any] = {}
 
@@ -96,6 +134,8 @@ class Stream:
                 return
             waited = 0.0
             while await self._next_call(HEARTBEAT) is None and waited < self._follow and not self._desk.watching.closed:
+                if not await self._may_go_on():
+                    return
                 waited += HEARTBEAT
                 yield _HEARTBEAT
         yield _event("over", {})
@@ -112,7 +152,18 @@ class Stream:
             yield _event("hello", _hello(running))
             async with aclosing(_with_heartbeats(watch)) as all_news:
                 async for news in all_news:
+                    if not await self._may_go_on():
+                        self._follow = 0.0
+                        return
                     yield _HEARTBEAT if news is None else b"".join(self._tell(news, price))
+
+    async def _may_go_on(self) -> bool:
+        """Whether the watcher may still watch; looked up every :data:`LOOK` seconds."""
+        now = self._desk.clock.now()
+        if self._still is None or now - self._looked < LOOK:
+            return True
+        self._looked = now
+        return await self._still()
 
     def _tell(self, news: News, price: Price | Unknown) -> list[bytes]:
         self._entries.update(news.entries)

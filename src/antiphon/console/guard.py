@@ -111,7 +111,9 @@ class Guard:
     def _ask(request: Request) -> Response:
         if request.method not in _SAFE or not _wants_page(request):
             raise HTTPException(401, "log in, or send a key of this server as x-goog-api-key")
-        there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        # A key that somebody wrote there shall not be written once more.
+        secret = "key" in request.query_params or "access_token" in request.query_params
+        there = request.url.path + (f"?{request.url.query}" if request.url.query and not secret else "")
         return RedirectResponse(f"{PAGES_PATH}/login?next={quote(there, safe='')}", 303)
 
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from antiphon.calls.caller import Caller
 from antiphon.calls.desk import Desk
 from antiphon.calls.routes import served_models
 from antiphon.console import setup_check
@@ -13,7 +14,7 @@ from antiphon.console.fields import groups
 from antiphon.console.guard import Guard, Viewer
 from antiphon.console.reading import read_object
 from antiphon.console.render import Renderer, json
-from antiphon.console.setup_check import Examiner, FieldView
+from antiphon.console.setup_check import Check, Examiner, FieldView
 from antiphon.live import profiles
 from antiphon.live.profiles import Profile
 from antiphon.wire.refusal import Refusal
@@ -56,23 +57,36 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
     examiner = Examiner(desk.prospect, desk.policy)
 
     async def models(request: Request, viewer: Viewer) -> Response:
-        return json({"models": [_model(name, profile) for name, profile in served_models(desk.routes()).items()]})
+        return json({"models": [_model(*each) for each in _allowed(desk, viewer.caller).items()]})
 
     async def fields(request: Request, viewer: Viewer) -> Response:
-        model = request.query_params.get("model") or f"models/{next(iter(served_models(desk.routes())), '')}"
-        return json(_fields(desk, examiner, model))
+        model = request.query_params.get("model") or f"models/{next(iter(_allowed(desk, viewer.caller)), '')}"
+        return json(_fields(desk, examiner, model, viewer.caller))
 
     async def check(request: Request, viewer: Viewer) -> Response:
         body = await read_object(request)
         if "setup" not in body:
             raise HTTPException(400, 'setup is missing: send {"setup": {"model": "models/…"}}')
-        return json(examiner.check(body["setup"]))
+        checked = examiner.check(body["setup"])
+        if checked.ok and not viewer.caller.may_ask_for(body["setup"]["model"]):
+            return json(Check(False, refused=setup_check.Refused("setup.model", *_forbidden(viewer.caller))))
+        return json(checked)
 
     return [
         Route("/api/models", guard.page("live", models), methods=["GET"]),
         Route("/api/fields", guard.page("live", fields), methods=["GET"]),
         Route("/api/check", guard.page("live", check), methods=["POST"]),
     ]
+
+
+def _allowed(desk: Desk, caller: Caller) -> dict[str, Profile]:
+    """The models of the server that ``caller`` may ask for, with their profiles."""
+    return {name: profile for name, profile in served_models(desk.routes()).items() if caller.may_ask_for(name)}
+
+
+def _forbidden(caller: Caller) -> tuple[str, str]:
+    """Why it may not ask for a model, and which it may."""
+    return "is not allowed for this key", f"it may have {', '.join(caller.models)}"
 
 
 def _model(name: str, profile: Profile) -> Model:
@@ -82,8 +96,10 @@ def _model(name: str, profile: Profile) -> Model:
     return Model(f"models/{name}", shown, profile.id, profile.status, profile.successor, aliases)
 
 
-def _fields(desk: Desk, examiner: Examiner, model: str) -> Fields:
+def _fields(desk: Desk, examiner: Examiner, model: str, caller: Caller) -> Fields:
     try:
+        if not caller.may_ask_for(model):
+            raise Refusal("model", *_forbidden(caller))
         prospect = desk.prospect(model)
         views = examiner.fields(model)
     except Refusal as refusal:

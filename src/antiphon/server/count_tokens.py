@@ -20,10 +20,10 @@ def routes(gate: Gate, models: Models, max_bytes: int) -> list[Route]:
     """The routes of this door, for any version and below any prefix, as clients build their URLs."""
 
     async def answer(request: Request) -> Response:
-        model = request.path_params["model"]
+        model, caller = request.path_params["model"], request.state.caller
         rules = models.rules(model)
-        if not rules:
-            return models.not_found(model)
+        if not rules or not caller.may_ask_for(model):
+            return models.not_found(model, caller)
         try:
             prompt, path = decode_count_tokens(await body.read(request, max_bytes))
             tokens = count(prompt, rules, path)

@@ -45,9 +45,9 @@ class Models:
         profile = self.find(name)
         return own.profile if own and own.profile else profile.id if profile else ""
 
-    def not_found(self, name: str) -> JSONResponse:
-        """What is said of a model that this server does not have."""
-        message = f"models/{name} is not found; this server has {', '.join(self.all())}"
+    def not_found(self, name: str, caller: Caller) -> JSONResponse:
+        """What is said of a model that this server does not have for ``caller``."""
+        message = f"models/{name} is not found; this server has {', '.join(filter(caller.may_ask_for, self.all()))}"
         return error(404, message, "NOT_FOUND")
 
 
@@ -63,7 +63,7 @@ def routes(gate: Gate, models: Models) -> list[Route]:
         name = request.path_params["model"]
         profile, alias = models.find(name), profiles.alias(name)
         if profile is None or not request.state.caller.may_ask_for(name):
-            return models.not_found(name)
+            return models.not_found(name, request.state.caller)
         return JSONResponse(_record(profile, f" Stands in for {name}: {alias.why}." if alias else ""))
 
     return [

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from sqlalchemy import Column, Float, String, Table, delete, insert, select
+from sqlalchemy import Column, Float, String, Table, delete, insert, select, update
 
 from antiphon.store.database import Database
 from antiphon.store.tables import metadata
@@ -49,6 +49,17 @@ class Logins:
         """
         wanted = select(logins.c.owner).where(logins.c.id == _digest(secret), logins.c.expires > self._now())
         return await self._database.read(lambda connection: connection.execute(wanted).scalar_one_or_none())
+
+    async def end_soon(self, owner: str, seconds: float, spared: str = "") -> None:
+        """Let no login of ``owner`` last longer than ``seconds`` from now, but for that of the secret ``spared``.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        latest = self._now() + seconds
+        those = (logins.c.owner == owner, logins.c.id != _digest(spared), logins.c.expires > latest)
+        shortened = update(logins).where(*those).values(expires=latest)
+        await self._database.run(lambda connection: connection.execute(shortened))
 
     async def end(self, secret: str) -> None:
         """Make ``secret`` worthless.
