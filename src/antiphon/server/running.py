@@ -137,41 +137,13 @@ class Server:
             await self._memory.aclose()
             await self._engines.aclose()
             raise
-        clock = self.clock
         ledger = Ledger(self._memory.database)
-        self._metering = Metering(
-            ledger,
-            prices,
-            clock,
-            budget=self.config.budget,
-            now=self._now,
-            bills=self._engines.routes.bills,
-        )
-        self._switchboard = Switchboard(
-            self._engines.routes,
-            self.config.session,
-            clock,
-            self.config.max_sessions,
-            admission=Admission(self._memory.grants, self._memory.resumptions),
-            memory=self._memory,
-            metering=self._metering,
-            make_marker=(lambda: Marker(self.config.watermark_key)) if self.config.watermark else None,
-            announcer=self._engines.announcer,
-            observe=self._telemetry.observe,
-        )
-        self._memory.attend(lambda: self._switchboard.calls, clock)
+        self._metering = self._meter(ledger, prices)
+        self._switchboard = self._connect(self._metering, self._telemetry)
+        self._memory.attend(lambda: self._switchboard.calls, self.clock)
         watch = KeyWatch(self._memory.keys, lambda: self._switchboard.calls, self._metering)
-        self._keywatch = Periodic(watch.look, LOOK_SECONDS, clock)
-        metrics = self._telemetry.metrics
-        gate = Gate(
-            self.config.keys,
-            self._memory.grants,
-            admin_keys=self.config.admin_keys,
-            strict=self.config.session.strict,
-            stored=self._memory.keys,
-        )
-        pages = self._pages(self._desk(gate, ledger, prices, self._metering)) if self._pages else None
-        app = App(self.config, self._switchboard, self._memory.grants, lambda: self.config.routes, gate, metrics, pages)
+        self._keywatch = Periodic(watch.look, LOOK_SECONDS, self.clock)
+        app = self._app(ledger, prices, self._metering, self._telemetry)
         for each, tls in zip(sockets, (None, self.tls), strict=False):
             await self._serve(app, each, tls)
 
@@ -205,6 +177,38 @@ class Server:
         restart = self.config.needing_restart(config)
         self.config = structs.replace(self.config, **{name: getattr(config, name) for name in RELOADED})
         return f"{change}; only a restart changes {', '.join(restart)}" if restart else str(change)
+
+    def _meter(self, ledger: Ledger, prices: Prices) -> Metering:
+        config, bills = self.config, self._engines.routes.bills
+        return Metering(ledger, prices, self.clock, budget=config.budget, now=self._now, bills=bills)
+
+    def _connect(self, metering: Metering, telemetry: "Telemetry") -> Switchboard:
+        config = self.config
+        return Switchboard(
+            self._engines.routes,
+            config.session,
+            self.clock,
+            config.max_sessions,
+            admission=Admission(self._memory.grants, self._memory.resumptions),
+            memory=self._memory,
+            metering=metering,
+            make_marker=(lambda: Marker(self.config.watermark_key)) if config.watermark else None,
+            announcer=self._engines.announcer,
+            observe=telemetry.observe,
+        )
+
+    def _app(self, ledger: Ledger, prices: Prices, metering: Metering, telemetry: "Telemetry") -> App:
+        config, memory = self.config, self._memory
+        gate = Gate(
+            config.keys,
+            memory.grants,
+            admin_keys=config.admin_keys,
+            strict=config.session.strict,
+            stored=memory.keys,
+        )
+        pages = self._pages(self._desk(gate, ledger, prices, metering)) if self._pages else None
+        switchboard, metrics = self._switchboard, telemetry.metrics
+        return App(config, switchboard, memory.grants, lambda: self.config.routes, gate, metrics, pages)
 
     def _desk(self, gate: Gate, ledger: Ledger, prices: Prices, metering: Metering) -> Desk:
         config = self.config
