@@ -4,7 +4,7 @@ const FIRST = 250;
 const LONGEST = 5000;
 const PATIENCE = 120_000;
 const STEADY = 5000;
-export const KEPT_SECONDS = 5;
+const KEPT_SECONDS = 5;
 
 /** How long to wait before the next try: 0.25 s, doubling to 5 s, for two minutes. */
 export class Backoff {

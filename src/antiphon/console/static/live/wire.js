@@ -2,8 +2,8 @@
 
 import { computed, signal } from "../vendor/preact.js";
 
-export const MAX_FRAMES = 20_000;
-export const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_FRAMES = 20_000;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * One message of a WebSocket, or the end of one (`close`, no `text`).

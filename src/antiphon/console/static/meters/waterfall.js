@@ -17,7 +17,7 @@
  */
 
 /** What each stage is, by the moment that ends it. */
-export const STAGES = {
+const STAGES = {
   decided: "End of turn decided",
   started: "Answer begun",
   sent: "First output sent",

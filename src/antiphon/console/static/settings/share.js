@@ -19,7 +19,7 @@ export class BrokenLink extends Error {}
  * @param {unknown} value
  * @returns {any}
  */
-export function withoutSecrets(value, parent = "") {
+function withoutSecrets(value, parent = "") {
   if (Array.isArray(value)) return value.map((each) => withoutSecrets(each, parent));
   if (typeof value !== "object" || value === null) return value;
   const kept = Object.entries(value).filter(([name, member]) => !isSecret(name, member, parent));

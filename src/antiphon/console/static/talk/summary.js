@@ -3,7 +3,7 @@ import { clock, dollars, median, milliseconds } from "./format.js";
 import { traceAddress } from "./server.js";
 
 /** Milliseconds from the end of the user's words to the first sound, of every turn that had both. */
-export function responses(turns) {
+function responses(turns) {
   const first = (turn) => turn.firstHeard ?? turn.firstFrame;
   return turns.filter((turn) => turn.requested && first(turn)).map((turn) => first(turn) - turn.requested);
 }

@@ -50,7 +50,7 @@ export class Mocks {
 }
 
 /** @returns {{ value?: object, error?: string }} a response that the API takes, or what is wrong with the text */
-export function readAnswer(text) {
+function readAnswer(text) {
   let value;
   try {
     value = JSON.parse(text);

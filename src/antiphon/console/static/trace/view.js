@@ -2,7 +2,7 @@
 
 import { signal } from "../vendor/preact.js";
 
-export const LEAST_SECONDS = 0.25;
+const LEAST_SECONDS = 0.25;
 
 /** A window over a line of `total` seconds. */
 export class View {
