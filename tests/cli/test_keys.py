@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from antiphon.cli.audit import AuditError
 from antiphon.cli.keys import KeysError
 from antiphon.store.database import FILE_NAME, Database
 from antiphon.store.keys import Keys, StoredKey
+from antiphon.store.logins import Logins
 
 Run = Callable[..., str]
 
@@ -153,6 +154,23 @@ class TestRevokeAndRotate:
         assert find(third).id == key["id"]
         with pytest.raises(KeysError, match="--grace soon: is no time; write 24h"):
             run("keys", "rotate", key["id"], "--grace", "soon")
+
+    def test_what_the_old_secret_logged_in_goes_with_it(self, run: Run, tmp_path: Path) -> None:
+        key = create(run)
+
+        async def logins(work: Callable[[Logins], Awaitable[str | None]]) -> str | None:
+            database = Database(tmp_path / FILE_NAME)
+            await database.open()
+            try:
+                return await work(Logins(database))
+            finally:
+                await database.aclose()
+
+        cookie = asyncio.run(logins(lambda logins: logins.begin(key["id"]))) or ""
+        run("keys", "rotate", key["id"])
+        assert asyncio.run(logins(lambda logins: logins.owner(cookie))) == key["id"]
+        run("keys", "rotate", key["id"], "--grace", "0s")
+        assert asyncio.run(logins(lambda logins: logins.owner(cookie))) is None
 
 
 class TestAudit:

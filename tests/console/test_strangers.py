@@ -10,6 +10,7 @@ from tests.console import calling, stored
 from tests.console.clients import HTML, browser
 
 from antiphon.console import channel
+from antiphon.store.keys import Keys, KeyTerms
 
 OLDER = "models/gemini-2.5-flash-native-audio-preview-12-2025"
 PLACES = (
@@ -134,10 +135,14 @@ class TestStreams:
     def test_nothing_more_comes_once_the_watchers_key_ended(self, server, make, monkeypatch):
         monkeypatch.setattr(channel, "LOOK", 0.1)
         key_id, secret = make("admin")
-        with calling.call(server, "plain") as (socket, session_id), watching(server, session_id, secret) as (_, over):
-            time.sleep(0.5)
+        with calling.call(server, "plain") as (socket, session_id), watching(server, session_id, secret) as seen:
+            lines, over = seen
+            until = time.monotonic() + 5
+            while "event: hello" not in lines and time.monotonic() < until:
+                time.sleep(0.02)
+            assert not over.is_set()
             ask(server, f"/admin/keys/{key_id}/revoke", "root", data={})
-            assert not over.wait(0.3)
+            time.sleep(0.2)
             calling.say(socket, "What is two plus three?")
             assert over.wait(5)
 
@@ -158,3 +163,41 @@ class TestStreams:
             for each in (second, other, again):
                 each.close()
             assert again.status_code == 200
+
+
+class TestTheLastAdmin:
+    @pytest.fixture
+    def alone(self, start, tmp_path):
+        """A server that one key of the database may manage, and no other: the server, the id and the secret."""
+        server = start(keys=["plain"], data_dir=tmp_path)
+        terms = KeyTerms(name="boss", permissions=("live", "admin"))
+        key, secret = stored.in_database(tmp_path, lambda database: Keys(database).create(terms, ""))
+        return server, key.id, secret
+
+    def test_is_told_before_it_is_revoked(self, alone):
+        server, key_id, secret = alone
+        with browser(server.url, secret) as boss:
+            assert "No other key may manage this server" in boss.get(f"/keys/{key_id}/revoke").text
+            boss.post("/keys", data={"name": "other", "permissions": "admin"})
+            asked = boss.get(f"/keys/{key_id}/revoke").text
+            assert "No other key" not in asked
+            assert "the key that you are using" in asked
+
+    def test_stays_one(self, alone):
+        server, key_id, secret = alone
+        kept = ask(server, f"/admin/keys/{key_id}", secret, json={"permissions": ["live"]})
+        assert (kept.status_code, list(kept.json()["error"]["fields"])) == (400, ["permissions"])
+        ask(server, "/admin/keys", secret, json={"name": "other", "permissions": ["admin"]})
+        assert ask(server, f"/admin/keys/{key_id}", secret, json={"permissions": ["live"]}).status_code == 200
+
+
+class TestShownOnce:
+    def test_who_only_looks_whether_the_page_is_there_takes_nothing(self, server):
+        with browser(server.url) as root:
+            made = root.post("/keys", data={"name": "n", "permissions": "live"}, follow_redirects=False)
+            place = f"{server.url}{made.headers['location']}"
+            assert root.head(place).status_code == 200
+            with browser(server.url) as other:
+                assert "shown this once" not in other.get(place).text
+            assert "shown this once" in root.get(place).text
+            assert "shown this once" not in root.get(place).text

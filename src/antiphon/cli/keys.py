@@ -23,6 +23,7 @@ from antiphon.meter.money import show
 from antiphon.server.config import Config
 from antiphon.store.audit import Audit
 from antiphon.store.keys import Keys, KeyTerms, StoredKey
+from antiphon.store.logins import Logins
 
 commands = typer.Typer(
     help="API keys with a name, permissions, models, limits and an end. The server may be running.",
@@ -54,6 +55,7 @@ class Store(Struct):
 
     keys: Keys
     audit: Audit
+    logins: Logins
 
     async def note(self, action: str, key_id: str, **detail: Any) -> None:
         """Write down what was done."""
@@ -210,6 +212,7 @@ def rotate(
         rotated = await store.keys.rotate(key_id, seconds)
         if rotated is None:
             raise KeysError(f"{key_id} is revoked; make another with: antiphon keys create NAME")
+        await store.logins.end_soon(key_id, seconds)
         await store.note("key.rotate", key_id, grace=seconds)
         return rotated
 
@@ -233,7 +236,7 @@ def _read(form: KeyForm, now: float, kept: float | None = None) -> KeyTerms:
 def _run(data_dir: Path | None, work: Callable[[Store], Awaitable[Done]]) -> Done:
     async def inside() -> Done:
         async with kept(data_dir or Config().data_dir) as database:
-            return await work(Store(Keys(database), Audit(database)))
+            return await work(Store(Keys(database), Audit(database), Logins(database)))
 
     return asyncio.run(inside())
 

@@ -103,7 +103,8 @@ class KeyPages:
         if wants_json(request):
             (listed,) = await self._figures([key])
             return json(_told(listed, self._desk.now()))
-        secret = self._once.take(request, viewer, key.id)
+        # Looking whether the page is there is not looking at it.
+        secret = self._once.take(request, viewer, key.id) if request.method == "GET" else ""
         return await self._page(request, viewer, key, KeyForm.of(key.terms), secret=secret)
 
     async def change(self, request: Request, viewer: Viewer) -> Response:
@@ -114,6 +115,10 @@ class KeyPages:
         known = (*served_models(self._desk.routes()), *key.terms.models)
         try:
             terms = keyform.read(form, self._desk.now(), known, key.terms.expires)
+            if "admin" not in terms.permissions and await self._is_last(key):
+                raise KeyFormError(
+                    {"permissions": "no other key may manage this server; give admin to another one first"}
+                )
         except KeyFormError as error:
             if wants_json(request):
                 return _refused(error.problems)
@@ -151,8 +156,10 @@ class KeyPages:
 
     async def ask_revoke(self, request: Request, viewer: Viewer) -> Response:
         """Whether that is meant."""
-        (listed,) = await self._figures([await self._key(request)])
-        return self._renderer.page(request, viewer, "admin/key_revoke.html", {"listed": listed})
+        key = await self._key(request)
+        (listed,) = await self._figures([key])
+        context = {"listed": listed, "is_own": key.id == viewer.caller.owner, "is_last": await self._is_last(key)}
+        return self._renderer.page(request, viewer, "admin/key_revoke.html", context)
 
     async def revoke(self, request: Request, viewer: Viewer) -> Response:
         """Make a key worthless, its tokens and its sessions with it."""
@@ -205,6 +212,14 @@ class KeyPages:
             raise HTTPException(404, "There is no such key.")
         return key
 
+    async def _is_last(self, key: StoredKey) -> bool:
+        """Whether nobody could manage the server without this key."""
+        keeper, now = self._desk.doorkeeper, self._desk.now()
+        managing = [each.id for each in await self._keys.all() if _manages(each, now)]
+        return (
+            managing == [key.id] and not keeper.open and not any("admin" in may for may in keeper.configured.values())
+        )
+
     async def _listed(self) -> tuple[list[Listed], list[Configured]]:
         listed = await self._figures(await self._keys.all())
         configured = self._desk.doorkeeper.configured
@@ -232,6 +247,10 @@ def scopes(owner: str, desk: Desk) -> tuple[Scope, Scope]:
     """Today and this month of an owner, of UTC."""
     day = datetime.fromtimestamp(desk.now(), UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return Scope(owner=owner, since=day.timestamp()), Scope(owner=owner, since=day.replace(day=1).timestamp())
+
+
+def _manages(key: StoredKey, now: float) -> bool:
+    return "admin" in key.terms.permissions and key.state(now) == "active"
 
 
 def _read(fields: forms.Fields) -> KeyForm:
