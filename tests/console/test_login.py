@@ -90,6 +90,7 @@ class TestForeignPages:
         [
             {"origin": "https://evil.example"},
             {"origin": "null"},
+            {"origin": "null", "sec-fetch-site": "same-origin"},
             {"sec-fetch-site": "cross-site"},
             {"sec-fetch-site": "same-site"},
         ],
@@ -103,6 +104,15 @@ class TestForeignPages:
         assert httpx.get(f"{url}/console/", headers={**HTML, "host": "evil.example"}).status_code == 421
         assert httpx.get(f"{url}/console/", headers={**HTML, "host": "127.0.0.1:1"}).status_code == 200
 
+    def test_its_names_are_those_of_this_computer_and_of_its_certificate(self, start):
+        url = start(tls_names=["voice.lan"]).url
+        for host in ("localhost", "antiphon.localhost", "[::1]:8080", "voice.lan"):
+            assert httpx.get(f"{url}/console/", headers={**HTML, "host": host}).status_code == 200, host
+        assert httpx.get(f"{url}/console/", headers={**HTML, "host": "localhost.evil.example"}).status_code == 421
+
+    def test_a_server_with_keys_answers_by_any_name(self, url):
+        assert httpx.get(f"{url}/console/login", headers={**HTML, "host": "voice.example"}).status_code == 200
+
 
 def test_a_login_ends_after_half_a_day(start, tmp_path):
     server = start(admin_keys=["root"], data_dir=tmp_path, virtual_time=True)
@@ -112,3 +122,22 @@ def test_a_login_ends_after_half_a_day(start, tmp_path):
         assert client.get("/console/").status_code == 200
         server.clock.advance(2)
         assert client.get("/console/").status_code == 303
+
+
+class TestOneBrowser:
+    def test_who_logs_in_again_leaves_no_login_behind(self, client):
+        log_in(client, "root")
+        first = client.cookies["antiphon_console"]
+        log_in(client, "plain")
+        client.cookies.clear()
+        client.cookies.set("antiphon_console", first, path="/console")
+        assert client.get("/console/").status_code == 303
+
+    def test_with_and_without_tls_it_has_a_cookie_for_each(self, start, new_page):
+        server = start(admin_keys=["root"])
+        page = new_page(ignore_https_errors=True)
+        for url in (server.tls_url, server.url):
+            page.goto(f"{url}/console/admin/keys")
+            page.fill("input[name=key]", "root")
+            page.press("input[name=key]", "Enter")
+            page.wait_for_url(f"{url}/console/admin/keys")

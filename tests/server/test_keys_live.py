@@ -164,6 +164,14 @@ class TestRevocation:
         await client.setup()
         assert "has expired" in (await client.closed())[1]
 
+    async def test_one_that_may_not_talk_any_more_ends_its_calls(self, locked: Server, make: Any, talk: Any) -> None:
+        key_id, secret = await make()
+        client = await talk(secret)
+        await client.setup()
+        await keys_of(locked).update(key_id, KeyTerms(name="demo", permissions=("metrics",)))
+        code, reason = await client.closed()
+        assert (code, reason.partition(";")[0]) == (1008, 'this API key lost the permission "live"')
+
     async def test_a_new_secret_ends_none(self, locked: Server, make: Any, talk: Any) -> None:
         key_id, secret = await make()
         client = await talk(secret)

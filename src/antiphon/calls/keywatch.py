@@ -24,6 +24,13 @@ def objection_to(key: StoredKey, now: float) -> Refusal | None:
     return Refusal("", reason, _REMEDY, CloseCode.POLICY)
 
 
+def _lost(key: StoredKey) -> Refusal | None:
+    """What is said once a key that talks may not talk any more; None while it may."""
+    if {"live", "admin"} & set(key.terms.permissions):
+        return None
+    return Refusal("", 'this API key lost the permission "live"', _REMEDY, CloseCode.POLICY)
+
+
 class KeyWatch:
     """Looks after the keys that calls came with."""
 
@@ -46,7 +53,7 @@ class KeyWatch:
         now = self._keys.now()
         for call in tuple(self._calls()):
             key = found.get(call.caller.owner)
-            objection = objection_to(key, now) if key else None
+            objection = objection_to(key, now) or _lost(key) if key else None
             if objection is not None and not call.session.closed:
                 call.receive(Refused(objection))
         for key in found.values():

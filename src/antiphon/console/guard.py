@@ -20,7 +20,7 @@ from antiphon.console import lan
 from antiphon.store.database import StoreError
 from antiphon.wire.refusal import Refusal
 
-COOKIE: Final = "antiphon_console"
+_COOKIE: Final = "antiphon_console"
 
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 _SAME: Final = frozenset(("same-origin", "none"))
@@ -68,7 +68,7 @@ class Guard:
             HTTPException: what they showed is not good here.
         """
         doorkeeper = self._desk.doorkeeper
-        if secret := request.cookies.get(COOKIE):
+        if secret := cookie(request):
             owner = await self._desk.memory.logins.owner(secret)
             caller = None if owner is None else await doorkeeper.recall(owner)
             if caller is not None:
@@ -115,6 +115,16 @@ class Guard:
         secret = "key" in request.query_params or "access_token" in request.query_params
         there = request.url.path + (f"?{request.url.query}" if request.url.query and not secret else "")
         return RedirectResponse(f"{PAGES_PATH}/login?next={quote(there, safe='')}", 303)
+
+
+def cookie_name(request: Request) -> str:
+    """What the cookie is called. Browsers let no page without TLS replace a cookie that one with TLS has set."""
+    return f"{_COOKIE}_tls" if request.url.scheme == "https" else _COOKIE
+
+
+def cookie(request: Request) -> str:
+    """The secret that a browser has since it showed a key; empty for none."""
+    return request.cookies.get(cookie_name(request), "")
 
 
 def _is_foreign(request: Request) -> bool:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from antiphon.calls.desk import PAGES_PATH, Desk
 from antiphon.console import forms, people
-from antiphon.console.guard import COOKIE, Guard, Viewer
+from antiphon.console.guard import Guard, Viewer, cookie, cookie_name
 from antiphon.console.render import Renderer
 from antiphon.store.logins import LIFETIME
 from antiphon.wire.refusal import CloseCode, Refusal
@@ -43,12 +43,14 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
             ended = refusal.code == CloseCode.POLICY and bool(key)
             told = f"{refusal.reason[0].upper()}{refusal.reason[1:]}." if ended else "This is not a key of this server."
             return _form(request, told, 401)
+        if before := cookie(request):
+            await desk.memory.logins.end(before)
         secret = await desk.memory.logins.begin(caller.owner)
         viewer = Viewer(caller, logged_in=True)
         await people.note(desk, viewer, "login", caller.owner, {"from": _address(request)})
         response = RedirectResponse(there, 303)
         response.set_cookie(
-            COOKIE,
+            cookie_name(request),
             secret,
             max_age=int(LIFETIME),
             path=PAGES_PATH,
@@ -60,10 +62,10 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
 
     async def log_out(request: Request) -> Response:
         guard.check_origin(request)
-        if secret := request.cookies.get(COOKIE):
+        if secret := cookie(request):
             await desk.memory.logins.end(secret)
         response = RedirectResponse(f"{PAGES_PATH}/login", 303)
-        response.delete_cookie(COOKIE, path=PAGES_PATH)
+        response.delete_cookie(cookie_name(request), path=PAGES_PATH)
         return response
 
     return [

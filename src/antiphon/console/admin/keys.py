@@ -18,7 +18,7 @@ from antiphon.calls.keywatch import objection_to
 from antiphon.calls.routes import served_models
 from antiphon.console import forms, people
 from antiphon.console.admin.once import Once
-from antiphon.console.guard import COOKIE, Guard, Viewer
+from antiphon.console.guard import Guard, Viewer, cookie
 from antiphon.console.render import Renderer, json, wants_json
 from antiphon.meter.money import from_picodollars, plain
 from antiphon.store.keys import GRACE, State, StoredKey
@@ -150,7 +150,7 @@ class KeyPages:
         if rotated is None:
             raise HTTPException(409, "this key is revoked; make another one")
         # Logins that the old secret began end with it; who replaces their own key goes on.
-        await self._desk.memory.logins.end_soon(key.id, grace, request.cookies.get(COOKIE, ""))
+        await self._desk.memory.logins.end_soon(key.id, grace, cookie(request))
         await self._note(viewer, "key.rotate", key.id, {"grace": grace})
         return self._show_once(request, viewer, *rotated)
 

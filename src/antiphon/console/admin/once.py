@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 from starlette.requests import Request
 
-from antiphon.console.guard import COOKIE, Viewer
+from antiphon.console.guard import Viewer, cookie
 
 LIFETIME: Final = 300.0
 """Seconds within which a secret must be looked at; after that its key needs a new one."""
@@ -43,5 +43,5 @@ class Once:
 
 def _who(request: Request, viewer: Viewer) -> str:
     """One login, or one key."""
-    cookie = request.cookies.get(COOKIE, "") if viewer.logged_in else ""
-    return hashlib.sha256(f"{viewer.caller.owner}\n{cookie}".encode()).hexdigest()
+    login = cookie(request) if viewer.logged_in else ""
+    return hashlib.sha256(f"{viewer.caller.owner}\n{login}".encode()).hexdigest()
