@@ -15,10 +15,10 @@
   const microphone = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   const camera = () => Object.assign(document.createElement("canvas"), { width: 64, height: 48 }).captureStream(5);
   navigator.mediaDevices.getUserMedia = async (wanted) => {
-    window.leaks.asked += 1;
     await answered;
     const stream = wanted.video ? camera() : await microphone(wanted);
     tracks.push(...stream.getTracks());
+    window.leaks.given += 1;
     return stream;
   };
 
@@ -44,7 +44,7 @@
 
   const count = (list, holds) => list.filter(holds).length;
   window.leaks = {
-    asked: 0,
+    given: 0,
     held: () => ({
       contexts: count(contexts, (each) => each.state !== "closed"),
       tracks: count(tracks, (each) => each.readyState === "live"),

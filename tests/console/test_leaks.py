@@ -41,9 +41,10 @@ def call(page):
     expect(page.get_by_role("button", name="Start talking")).to_be_visible()
 
 
-def answer(page):
-    """Let a device that was asked for come, and the page do with it what it does."""
-    page.evaluate("leaks.answer(); new Promise((resolve) => setTimeout(resolve, 100))")
+def answer(page, devices=1):
+    """Let the devices that were asked for come."""
+    page.evaluate("leaks.answer(); undefined")
+    until(page, f"leaks.given === {devices}")
 
 
 class TestCalls:
@@ -64,7 +65,7 @@ class TestLateDevices:
         press(page, "Mic on")
         press(page, "Hang up")
         answer(page)
-        assert held(page)["tracks"] == 0
+        until(page, "leaks.held().tracks === 0")
 
     def test_a_camera_that_comes_after_the_call(self, page):
         type_instead(page)
@@ -72,7 +73,7 @@ class TestLateDevices:
         press(page, "Camera")
         press(page, "Hang up")
         answer(page)
-        assert held(page)["tracks"] == 0
+        until(page, "leaks.held().tracks === 0")
 
     @pytest.mark.parametrize("device", ["Microphone", "Camera"])
     def test_one_that_was_only_tried(self, page, device):
@@ -80,17 +81,17 @@ class TestLateDevices:
         press(page, f"Try: {device}")
         type_instead(page)
         answer(page)
-        assert held(page)["tracks"] == 0
+        until(page, "leaks.held().tracks === 0")
 
     @pytest.mark.parametrize("device", ["Microphone", "Camera"])
     def test_two_that_were_asked_for_at_once(self, page, device):
         page.evaluate("leaks.wait(); undefined")
         press(page, f"Try: {device}")
         press(page, f"Try: {device}")
-        answer(page)
-        assert held(page)["tracks"] == 1
+        answer(page, 2)
+        until(page, "leaks.held().tracks === 1")
         press(page, f"Stop: {device}")
-        assert held(page)["tracks"] == 0
+        until(page, "leaks.held().tracks === 0")
 
 
 class TestSideBySide:
@@ -101,9 +102,8 @@ class TestSideBySide:
         page.evaluate("leaks.wait(); undefined")
         press(page, "Start both")
         press(page, "Start both")
-        answer(page)
-        until(page, "leaks.held().sockets === 2")
-        assert held(page)["tracks"] == 1
+        answer(page, 2)
+        until(page, "leaks.held().sockets === 2 && leaks.held().tracks === 1")
         press(page, "Stop both")
         until(page, "leaks.held().tracks === 0 && leaks.held().sockets === 0")
         # One is the scripted microphone's own.

@@ -10,6 +10,7 @@ MODULES = {
     "waterfall": "meters/waterfall.js",
     "stats": "meters/stats.js",
     "cost": "meters/cost.js",
+    "format": "lib/format.js",
     "clock": "meters/clock.js",
 }
 
@@ -116,6 +117,8 @@ class TestNumbers:
         assert page.evaluate("stats.trend([812.4])") == "One answer, after 812 ms."
         assert page.evaluate("stats.trend([100, 100, 900, 900])").endswith("; slower than at first.")
         assert page.evaluate("stats.trend([100, 104, 100, 102])").endswith("; steady.")
+        # The one in the middle is of neither half.
+        assert page.evaluate("stats.trend([100, 900, 100])").endswith("; steady.")
 
     def test_the_clock_with_the_least_way_is_believed(self, page):
         samples = [
@@ -131,7 +134,7 @@ class TestNumbers:
         [("0E-12", "$0.00"), ("1.239", "$1.24"), ("0.05", "$0.05"), ("0.000123456", "$0.0001235"), (None, "unknown")],
     )
     def test_dollars(self, page, amount, shown):
-        assert page.evaluate("amount => cost.dollars(amount)", amount) == shown
+        assert page.evaluate("amount => format.dollars(amount)", amount) == shown
 
     def test_both_bills_side_by_side(self, page):
         here = [{"name": "text out", "count": "5", "amount": "0"}, {"name": "seconds", "count": "9", "amount": None}]

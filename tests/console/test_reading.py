@@ -34,7 +34,7 @@ def tell(chromium, antiphon_servers: Servers):
     page = chromium.new_page()
     open_blank(page, server)
     modules = {"reading": "live/reading.js", "spoken": "live/spoken_text.js", "waiting": "live/reconnecting.js"}
-    load(page, closes="live/closes.js", base64="live/base64.js", clocks="live/input_clock.js", **modules)
+    load(page, closes="live/closes.js", base64="lib/base64.js", clocks="live/input_clock.js", **modules)
     page.evaluate(f"() => {{ {HARNESS} {TELL} }}")
 
     def tell(*messages):
@@ -115,6 +115,19 @@ class TestTurns:
         assert second["interrupted"] is None
         assert texts(seen)[-1] == ("model", 2, "B.")
 
+    def test_the_answer_under_way_is_cut_though_another_still_sounds(self, tell):
+        seen = tell(typed("a"), sound(2.0), words("One."), COMPLETE, typed("b"), words("B."), INTERRUPTED)
+        assert [turn["interrupted"] is None for turn in seen["turns"]] == [True, False]
+
+    def test_what_was_asked_before_is_over_with_the_answer(self, tell):
+        seen = tell(typed("a"), typed("b"), sound(0.2), words("Both."), COMPLETE)
+        assert texts(seen)[-1] == ("model", 2, "Both.")
+        assert [turn["complete"] is None for turn in seen["turns"]] == [False, False]
+
+    def test_sound_that_comes_after_the_cut_is_not_played(self, tell):
+        seen = tell(typed("a"), sound(1.0), words("One "), {"play": 0.2}, INTERRUPTED, sound(0.5))
+        assert list(seen["queued"].values()) == [0.2]
+
     def test_an_answer_that_is_complete_but_still_sounds_is_cut(self, tell):
         answer = (typed("a"), sound(1.0), words("One "), sound(1.0), words("two."), COMPLETE, {"play": 1.2})
         seen = tell(*answer, typed("b"), INTERRUPTED, COMPLETE, sound(0.5), words("B."))
@@ -171,11 +184,14 @@ class TestLines:
 
     def test_words_around_a_function_are_lines_around_it(self, tell):
         call = {"toolCall": {"functionCalls": [{"id": "1", "name": "f", "args": {}}]}}
-        seen = tell(
-            typed("a"), sound(0.5), words("One moment. "), call, sound(0.5), words("Done."), {"play": 0.7}, INTERRUPTED
-        )
-        kinds = [(line.get("kind"), line["text"], line["heard"], line["cut"]) for line in seen["lines"][1:4]]
-        assert kinds == [(None, "One moment. ", None, False), ("tool", "f", None, False), (None, "Done.", 0, True)]
+        answer = (typed("a"), sound(0.5), words("One moment. "), call, sound(0.5), words("Done."))
+
+        def cut(seconds):
+            lines = tell(*answer, {"play": seconds}, INTERRUPTED)["lines"][1:4]
+            return [(line.get("kind"), line["text"], line["heard"], line["cut"]) for line in lines]
+
+        assert cut(0.7) == [(None, "One moment. ", None, False), ("tool", "f", None, False), (None, "Done.", 0, True)]
+        assert cut(0.25) == [(None, "One moment. ", 4, True), ("tool", "f", None, False), (None, "Done.", 0, True)]
 
     def test_pictures_are_counted_on_one_line(self, tell):
         picture = {"out": {"realtimeInput": {"video": {"data": ""}}}}

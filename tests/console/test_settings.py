@@ -33,8 +33,9 @@ DRAW = """([component, hash]) => {
 def draw(page: Any, server: Any, component: str = "panel", link: str = "") -> Any:
     """A page with nothing but the panel, or the code, of settings that came from a link."""
     open_blank(page, server, "settings")
-    modules = {"preact": "vendor/preact.js", "state": "settings/state.js", "presets": "settings/presets.js"}
-    load(page, **modules, panel="settings/panel.js", code="settings/code.js", share="settings/share.js")
+    modules = {"preact": "vendor/preact.js", "server": "lib/server.js"}
+    modules |= {each: f"settings/{each}.js" for each in ("presets", "state", "panel", "code", "share")}
+    load(page, **modules)
     page.evaluate(DRAW, [component, link])
     until(page, "settings.fields.value.length && settings.models.value.length && settings.verdicts.value")
     return page
@@ -216,7 +217,7 @@ class TestPresets:
             assert setup(page) == {"model": MODEL, **wanted}
             for model in profiles.PROFILES:
                 body = {"setup": {**wanted, "model": f"models/{model}"}}
-                told = page.evaluate("body => state.ask('check', body)", body)
+                told = page.evaluate("body => server.ask('check', body)", body)
                 assert told["ok"]
                 assert told["ignored"] == [], name
 
@@ -277,7 +278,7 @@ SECRETS = {
                 {
                     "name": "mine",
                     "streamableHttpTransport": {
-                        "url": "https://me:of-mine-2@tools.example/mcp?key=of-mine-3",
+                        "url": "https://me:of-mine-2@tools.example/mcp?key=of-mine-3#of-mine-8",
                         "headers": {"Cookie": "of-mine-4"},
                     },
                 }

@@ -1,7 +1,7 @@
 // One conversation across any number of sockets, with the public Live endpoint.
 
 import { signal } from "../vendor/preact.js";
-import { base64OfSamples, toBase64 } from "./base64.js";
+import { base64OfSamples, toBase64 } from "../lib/base64.js";
 import { explainClose, worthAnotherTry } from "./closes.js";
 import { Reading } from "./reading.js";
 import { Backoff, Outbox } from "./reconnecting.js";

@@ -1,7 +1,7 @@
 // What the messages of a conversation mean, both ways: the same for one that runs and for one that is replayed.
 
 import { computed, signal } from "../vendor/preact.js";
-import { samplesOf } from "./base64.js";
+import { samplesOf } from "../lib/base64.js";
 import { Captions } from "./captions.js";
 import { InputClock, secondsOf } from "./input_clock.js";
 import { SilentPlayer } from "./silent_player.js";

@@ -1,16 +1,10 @@
 // The waterfall of one answer, as bars with their names and times, and the same as a table.
 
 import { html } from "../vendor/preact.js";
+import { milliseconds } from "../lib/format.js";
 
 const WIDTH = 320;
 const ROW = 30;
-
-/** @param {number} ms @returns {string} */
-export function milliseconds(ms) {
-  if (ms === null || ms === undefined) return "unknown";
-  const whole = Math.max(0, Math.round(ms));
-  return whole < 1000 ? `${whole} ms` : `${(whole / 1000).toFixed(2)} s`;
-}
 
 /** What an answer's waterfall says, in a sentence. @param {import("./waterfall.js").Answer} answer @returns {string} */
 export function sentence({ waterfall, typed }) {

@@ -1,10 +1,10 @@
 // What the server tells of a call beside the conversation: its timeline, its costs, its context.
 
 import { computed, signal } from "../vendor/preact.js";
+import { API } from "../lib/server.js";
 import { ServerClock } from "./clock.js";
 import { together } from "./cost.js";
 
-const API = "/console/api";
 /** Milliseconds between two attempts to find a session that is not there, and how many there are. */
 const AGAIN = 1500;
 const ATTEMPTS = 3;
@@ -44,7 +44,7 @@ export class Channel {
   /** @param {string} sessionId */
   constructor(sessionId) {
     this.session = sessionId;
-    this.#clock = new ServerClock(`${API}/clock`, ({ offset, rtt }) => this.#offsetIs(offset, rtt));
+    this.#clock = new ServerClock(new URL("clock", API), ({ offset, rtt }) => this.#offsetIs(offset, rtt));
     this.#open();
   }
 
@@ -76,7 +76,8 @@ export class Channel {
   #open() {
     clearTimeout(this.#timer);
     this.#attempts += 1;
-    const source = (this.#source = new EventSource(`${API}/sessions/${encodeURIComponent(this.session)}/events?follow=1`));
+    const source = new EventSource(new URL(`sessions/${encodeURIComponent(this.session)}/events?follow=1`, API));
+    this.#source = source;
     const on = (name, take) => source.addEventListener(name, (event) => source === this.#source && take(JSON.parse(event.data)));
     on("hello", (hello) => this.#begun(hello));
     on("entry", (entry) => this.#take(entry));

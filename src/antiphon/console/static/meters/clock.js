@@ -34,7 +34,7 @@ export class ServerClock {
   #tell;
 
   /**
-   * @param {string} url
+   * @param {URL} url
    * @param {(estimate: Estimate) => void} tell is called whenever there may be a better one
    */
   constructor(url, tell) {

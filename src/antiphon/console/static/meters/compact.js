@@ -1,8 +1,8 @@
 // The meters of one of two conversations side by side: a line of figures and the latest waterfall.
 
 import { html, useEffect } from "../vendor/preact.js";
-import { Bars, milliseconds } from "./bars.js";
-import { dollars } from "./cost.js";
+import { dollars, milliseconds } from "../lib/format.js";
+import { Bars } from "./bars.js";
 import { style } from "./plot.js";
 import { summary } from "./stats.js";
 import { answers, heardIn } from "./waterfall.js";

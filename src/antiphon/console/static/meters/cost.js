@@ -1,5 +1,7 @@
 // Money as pages show it. Amounts come as exact decimal strings; what is computed here is for looking at only.
 
+import { dollars } from "../lib/format.js";
+
 /**
  * What the channel tells of money: amounts in dollars as exact decimals, null where something has no known price.
  * @typedef {{ name: string, count: string, amount: string | null }} Part
@@ -89,20 +91,6 @@ export function costCurve(entries) {
     hosted += Number(turn.hosted ?? 0);
     return { number: turn.number, minutes: (before + turn.ended) / 60, cost, hosted };
   });
-}
-
-/**
- * Dollars for people: cents, and four significant digits of less than a dollar. What is there is never shown as nothing.
- * @param {string | number | null | undefined} amount
- * @returns {string}
- */
-export function dollars(amount) {
-  if (amount === null || amount === undefined) return "unknown";
-  const value = Number(amount);
-  if (value === 0 || Math.abs(value) >= 1) return `$${value.toFixed(2)}`;
-  const places = Math.max(2, 3 - Math.floor(Math.log10(Math.abs(value))));
-  const [whole, fraction] = value.toFixed(Math.min(places, 12)).split(".");
-  return `$${whole}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`;
 }
 
 /**

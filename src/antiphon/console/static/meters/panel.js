@@ -1,8 +1,9 @@
 // What a conversation takes and costs, while it runs: response times, money, context, budget.
 
 import { html, useEffect, useId, useSignal } from "../vendor/preact.js";
-import { Bars, StageTable, milliseconds, sentence } from "./bars.js";
-import { bill, costCurve, costRows, dollars } from "./cost.js";
+import { dollars, milliseconds } from "../lib/format.js";
+import { Bars, StageTable, sentence } from "./bars.js";
+import { bill, costCurve, costRows } from "./cost.js";
 import { Plot, style } from "./plot.js";
 import { summary, trend } from "./stats.js";
 import { answers, heardIn } from "./waterfall.js";

@@ -1,9 +1,11 @@
 /** The settings as programs, in the languages people use. */
 
 import { html, useEffect, useId, useRef, useSignal } from "../vendor/preact.js";
-import { ask } from "./state.js";
+import { copy } from "../lib/files.js";
+import { ask } from "../lib/server.js";
 
 const PAUSE = 300; // ms without a change before the server is asked
+const TOLD_FOR = 4000; // ms
 const TARGETS = [
   { target: "python", title: "Python" },
   { target: "javascript", title: "JavaScript" },
@@ -79,19 +81,14 @@ function Tabs({ id, chosen }) {
 
 function Block({ title, text }) {
   const told = useSignal("");
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      told.value = "Copied.";
-    } catch {
-      told.value = "The browser did not allow it: select the text and copy it.";
-    }
-    setTimeout(() => (told.value = ""), 4000);
+  const take = async () => {
+    told.value = (await copy(text)) ? "Copied." : "The browser did not allow it: select the text and copy it.";
+    setTimeout(() => (told.value = ""), TOLD_FOR);
   };
   return html`<div class="code-block">
     <div class="row">
       <h3>${title}</h3>
-      <button type="button" onClick=${copy} aria-label="Copy ${title}">Copy</button>
+      <button type="button" onClick=${take} aria-label="Copy ${title}">Copy</button>
       <span class="hint" role="status">${told.value}</span>
     </div>
     <pre tabindex="0" role="region" aria-label=${title}><code>${text}</code></pre>

@@ -1,6 +1,7 @@
 /** Choosing, keeping and sharing settings. */
 
 import { html, useId, useSignal } from "../vendor/preact.js";
+import { saveAs } from "../lib/files.js";
 import { BUILT_IN } from "./presets.js";
 
 /** @param {{ settings: import("./state.js").Settings }} props */
@@ -32,6 +33,7 @@ export function PresetBar({ settings }) {
     presets.rename(chosen.value, name.value);
     chosen.value = name.value.trim();
   }, "Renamed.");
+  const exportAll = () => saveAs("antiphon-presets.json", presets.exported(), "application/json");
   const remove = attempt(() => {
     presets.remove(chosen.value);
     chosen.value = "";
@@ -61,7 +63,7 @@ export function PresetBar({ settings }) {
           </button>
         </div>
         <div class="row">
-          <button type="button" disabled=${!own.length} onClick=${() => download(presets.exported())}>Export as a file</button>
+          <button type="button" disabled=${!own.length} onClick=${exportAll}>Export as a file</button>
           <label class="button" for="${id}-file">Import a file</label>
           <input
             id="${id}-file"
@@ -101,12 +103,4 @@ async function take(event, presets, told) {
     told.value = `${file.name}: ${error.message}`;
   }
   event.target.value = "";
-}
-
-function download(text) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = "antiphon-presets.json";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

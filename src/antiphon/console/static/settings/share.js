@@ -5,6 +5,8 @@
  * data and nothing else.
  */
 
+import { fromBase64, toBase64 } from "../lib/base64.js";
+
 const PREFIX = "s=";
 const SECRET = /(^|[^a-z])(key|token|secret|password|authorization|credential)s?$/i;
 const MAX_LINK = 100_000;
@@ -85,7 +87,7 @@ export async function decode(hash) {
   if (text.length > MAX_LINK) throw new BrokenLink("it is too long");
   let value;
   try {
-    const bytes = await through(toBytes(text), new DecompressionStream("deflate-raw"), MAX_SETUP);
+    const bytes = await through(fromBase64(text), new DecompressionStream("deflate-raw"), MAX_SETUP);
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     if (error instanceof BrokenLink) throw error;
@@ -127,12 +129,5 @@ function joined(pieces, size) {
 }
 
 function toText(bytes) {
-  let letters = "";
-  for (const byte of bytes) letters += String.fromCharCode(byte);
-  return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-function toBytes(text) {
-  const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  return toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

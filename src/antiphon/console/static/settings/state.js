@@ -1,11 +1,11 @@
 /** The settings of one conversation: a setup of the Live API, what each of its fields means, and what the server says. */
 
 import { computed, effect, signal, untracked } from "../vendor/preact.js";
+import { ask } from "../lib/server.js";
 import { get, put, same } from "./paths.js";
 import { DEFAULT_SETUP, FIRST_MODEL, Presets } from "./presets.js";
 import { BrokenLink, decode, encode, holdsSettings } from "./share.js";
 
-const API = new URL("../../../api/", import.meta.url);
 const PAUSE = 250; // ms without a change before the server is asked
 
 /**
@@ -172,24 +172,4 @@ export class Settings {
 /** Whether a field that the server names is the one at `path`, above it or below it. */
 function touches(named, path) {
   return named === path || named.startsWith(`${path}.`) || path.startsWith(`${named}.`);
-}
-
-/**
- * Ask the server.
- * @param {string} path below `/console/api/`
- * @param {object} [body] what to post
- * @returns {Promise<any>} its answer
- * @throws {Error} it cannot be reached, or says what is wrong
- */
-export async function ask(path, body) {
-  const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  let response;
-  try {
-    response = await fetch(new URL(path, API), body === undefined ? {} : post);
-  } catch {
-    throw new Error("The server cannot be reached.");
-  }
-  const answer = await response.json().catch(() => null);
-  if (!response.ok || answer === null) throw new Error(answer?.error?.message ?? `The server answered ${response.status}.`);
-  return answer;
 }

@@ -6,7 +6,7 @@ import { CompactMeters } from "../meters/compact.js";
 import { captionPreferences } from "../talk/captions.js";
 import { Icon } from "../talk/icons.js";
 import { Meter } from "../talk/levels.js";
-import { preference } from "../talk/preferences.js";
+import { preference } from "../lib/preferences.js";
 import { startData } from "../talk/server.js";
 import { Banner, statusOf } from "../talk/status.js";
 import { Mocks } from "../talk/tools.js";

@@ -1,5 +1,5 @@
 import { computed } from "../vendor/preact.js";
-import { preference } from "./preferences.js";
+import { preference } from "../lib/preferences.js";
 
 /** How captions look, and whether a screen reader says them: for every page that has some. */
 export function captionPreferences() {

@@ -1,7 +1,7 @@
 import { html, useId, useSignal } from "../vendor/preact.js";
 import { explain } from "../audio/devices.js";
 import { screenSupport } from "../video/screen.js";
-import { whole } from "./format.js";
+import { whole } from "../lib/format.js";
 import { Icon } from "./icons.js";
 import { label } from "./keys.js";
 import { Picture } from "./picture.js";

@@ -1,5 +1,5 @@
 import { computed } from "../vendor/preact.js";
-import { preference } from "./preferences.js";
+import { preference } from "../lib/preferences.js";
 
 /** What one key does. `held` ones last as long as the key is down. */
 export const ACTIONS = [

@@ -1,6 +1,6 @@
 import { signal } from "../vendor/preact.js";
 import { WireLog } from "../live/wire.js";
-import { clock } from "./format.js";
+import { clock } from "../lib/format.js";
 
 /** A saved call, shown once more. */
 export class Saved {

@@ -1,6 +1,6 @@
 /** What the pages ask of the server they came from. */
 
-const API = new URL("../../../api/", import.meta.url);
+import { API, ask } from "../lib/server.js";
 
 /** Where the Live API is: a browser client connects to it like any other. */
 export const ENDPOINT = location.origin.replace(/^http/, "ws");
@@ -24,22 +24,10 @@ export function freshStart() {
 
 /** @returns {Promise<string>} a token that begins one session within a minute @throws {Error} there is none to be had */
 export async function newToken() {
-  return (await ask("token", { method: "POST" })).name;
+  return (await ask("token", {})).name;
 }
 
 /** Where a session's trace is. @param {string} id */
 export function traceAddress(id) {
   return new URL(`../sessions/${encodeURIComponent(id)}`, API).href;
-}
-
-async function ask(path, options) {
-  let response;
-  try {
-    response = await fetch(new URL(path, API), { headers: { accept: "application/json" }, ...options });
-  } catch {
-    throw new Error("The server cannot be reached.");
-  }
-  const answer = await response.json().catch(() => null);
-  if (!response.ok || !answer) throw new Error(answer?.error?.message ?? `The server answered ${response.status}.`);
-  return answer;
 }

@@ -1,5 +1,5 @@
 import { html, useEffect, useSignal } from "../vendor/preact.js";
-import { clock } from "./format.js";
+import { clock } from "../lib/format.js";
 
 const STATES = {
   idle: "Not connected",

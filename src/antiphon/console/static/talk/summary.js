@@ -1,5 +1,6 @@
 import { html } from "../vendor/preact.js";
-import { clock, dollars, median, milliseconds } from "./format.js";
+import { clock, dollars, milliseconds } from "../lib/format.js";
+import { quantile } from "../meters/stats.js";
 import { traceAddress } from "./server.js";
 
 /** Milliseconds from the end of the user's words to the first sound, of every turn that had both. */
@@ -11,7 +12,7 @@ function responses(turns) {
 /** What a call was, once it is over. */
 export function Summary({ talk, again }) {
   const { turns, sessionId } = talk.conversation.value;
-  const middle = median(responses(turns.value));
+  const middle = quantile(responses(turns.value), 0.5);
   const money = talk.channel.value?.money.value;
   return html`<section class="card summary" aria-label="Summary of the call">
     <h2 tabindex="-1" ref=${(element) => element?.focus({ preventScroll: true })}>Call ended</h2>

@@ -6,7 +6,7 @@ import { Conversation } from "../live/conversation.js";
 import { WireLog } from "../live/wire.js";
 import { openCamera } from "../video/camera.js";
 import { openScreen } from "../video/screen.js";
-import { preference } from "./preferences.js";
+import { preference } from "../lib/preferences.js";
 import { ENDPOINT, newToken } from "./server.js";
 import { Vision } from "./vision.js";
 

@@ -1,6 +1,6 @@
 import { html, signal, useEffect, useId, useSignal } from "../vendor/preact.js";
-import { milliseconds } from "./format.js";
-import { preference } from "./preferences.js";
+import { milliseconds } from "../lib/format.js";
+import { preference } from "../lib/preferences.js";
 
 const STATES = {
   waiting: { title: "waits for an answer", tone: "warn" },

@@ -1,5 +1,5 @@
 import { html, useEffect, useRef, useSignal } from "../vendor/preact.js";
-import { milliseconds } from "./format.js";
+import { milliseconds } from "../lib/format.js";
 import { ToolCard } from "./tools.js";
 
 /** Pixels above the end within which new lines are followed. */

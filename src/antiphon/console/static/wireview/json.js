@@ -1,6 +1,6 @@
 // Messages for people to read, and whole ones to copy.
 
-import { count } from "./rows.js";
+import { whole } from "../lib/format.js";
 
 const LONG = 120;
 const HEAD = 32;
@@ -11,11 +11,11 @@ const BASE64 = /^[A-Za-z0-9+/_-]+=*$/;
 export function readable(row) {
   const shown = row.frames.slice(0, SHOWN).map((frame) => pretty(messageOf(frame), shorten));
   const more = row.frames.length - shown.length;
-  return shown.join("\n") + (more > 0 ? `\n… ${count(more)} more frames of sound` : "");
+  return shown.join("\n") + (more > 0 ? `\n… ${whole(more)} more frames of sound` : "");
 }
 
 /** @param {import("./rows.js").Row} row @returns {string} all of it, as JSON; a list where it is folded */
-export function whole(row) {
+export function entire(row) {
   const messages = row.frames.map(messageOf);
   return pretty(messages.length > 1 ? messages : messages[0]);
 }
@@ -35,5 +35,5 @@ function pretty(value, replacer) {
 
 function shorten(_, value) {
   if (typeof value !== "string" || value.length <= LONG || !BASE64.test(value)) return value;
-  return `${value.slice(0, HEAD)}…${count(value.length)} characters`;
+  return `${value.slice(0, HEAD)}…${whole(value.length)} characters`;
 }

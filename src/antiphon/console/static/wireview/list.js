@@ -1,10 +1,11 @@
 // The list of messages: tens of thousands of them, of which a screenful is drawn.
 
 import { html, useComputed, useEffect, useId, useLayoutEffect, useRef, useSignal } from "../vendor/preact.js";
-import { copy } from "./files.js";
-import { readable, whole } from "./json.js";
+import { copy } from "../lib/files.js";
+import { whole } from "../lib/format.js";
+import { entire, readable } from "./json.js";
 import { Layout } from "./layout.js";
-import { count, moment, size, summary } from "./rows.js";
+import { moment, size, summary } from "./rows.js";
 
 // Pixels, as css/wire.css has them.
 const FINE = { row: 28, detail: 280 };
@@ -84,11 +85,11 @@ function Detail({ id, row }) {
   const done = useSignal("");
   const take = async () => {
     done.value = "";
-    done.value = (await copy(whole(row))) ? "Copied." : "The browser does not let this page copy: select the text instead.";
+    done.value = (await copy(entire(row))) ? "Copied." : "The browser does not let this page copy: select the text instead.";
   };
   const { socket } = row.frames[0];
   return html`<div class="wire-detail" id=${id}>
-    <div class="row"><button onClick=${take}>Copy JSON</button><span class="hint">connection ${count(socket)}</span><span class="hint" role="status">${done}</span></div>
+    <div class="row"><button onClick=${take}>Copy JSON</button><span class="hint">connection ${whole(socket)}</span><span class="hint" role="status">${done}</span></div>
     <pre tabindex="0" aria-label="JSON">${readable(row)}</pre>
   </div>`;
 }

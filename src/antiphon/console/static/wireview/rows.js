@@ -1,5 +1,6 @@
 // Which rows the list has: frames that pass the filters, sound folded.
 
+import { whole } from "../lib/format.js";
 import { describe } from "./kinds.js";
 
 /**
@@ -73,13 +74,8 @@ function extend(row, frame, { bytes, sound }) {
 
 /** @param {Row} row @returns {string} "37 audio frames, 0.74 s" */
 export function summary(row) {
-  if (row.frames.length > 1) return `${count(row.frames.length)} audio frames, ${row.seconds.toFixed(2)} s`;
+  if (row.frames.length > 1) return `${whole(row.frames.length)} audio frames, ${row.seconds.toFixed(2)} s`;
   return row.seconds ? `${row.seconds.toFixed(2)} s of sound` : row.preview;
-}
-
-/** @param {number} number @returns {string} with groups of three */
-export function count(number) {
-  return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
 /** @param {number} bytes @returns {string} */

@@ -2,9 +2,10 @@
 
 import { effect, html, untracked, useComputed, useEffect, useSignal } from "../vendor/preact.js";
 import { WireLog } from "../live/wire.js";
-import { saveAs } from "./files.js";
+import { saveAs } from "../lib/files.js";
+import { whole } from "../lib/format.js";
 import { List } from "./list.js";
-import { count, Filter, kindsOf, rowsOf } from "./rows.js";
+import { Filter, kindsOf, rowsOf } from "./rows.js";
 
 const PAUSE = 100; // milliseconds between two looks at a log that grows
 
@@ -39,7 +40,7 @@ export function WireView({ log, onReplay }) {
       <${Toggle} on=${follow} label="Follow" title="Keep the newest message in sight" />
       <${Toggle} on=${paused} label="Pause" title="Show nothing new; everything is still kept" />
       <${Clear} frames=${frames} cleared=${cleared} />
-      <button onClick=${() => saveAs(fileName(), log.toJSONL())}>Download JSONL</button>
+      <button onClick=${() => saveAs(fileName(), log.toJSONL(), "application/jsonl")}>Download JSONL</button>
       ${onReplay && html`<${Open} onReplay=${onReplay} />`}
     </div>
     <p class="hint wire-count">${told(log, rows.value, kept.value)}</p>
@@ -72,10 +73,10 @@ function useFrames(log, paused) {
 function told(log, rows, kept) {
   const gone = log.letGo.peek().frames;
   // As of the last look: not drawn anew for every message.
-  const parts = [`${count(untracked(() => log.count))} messages`];
-  if (gone) parts.push(`the oldest ${count(gone)} were let go`);
+  const parts = [`${whole(untracked(() => log.count))} messages`];
+  if (gone) parts.push(`the oldest ${whole(gone)} were let go`);
   const shown = rows.reduce((sum, row) => sum + row.frames.length, 0);
-  if (shown < kept.length) parts.push(`${count(shown)} of ${count(kept.length)} fit the filter`);
+  if (shown < kept.length) parts.push(`${whole(shown)} of ${whole(kept.length)} fit the filter`);
   return `${parts.join(", ")}.`;
 }
 
@@ -100,7 +101,7 @@ function Kinds({ frames, hidden }) {
     <summary>Kinds${hidden.value.size > 0 && ` (${hidden.value.size} hidden)`}</summary>
     <fieldset><legend>Show</legend>
       ${kinds.value.map(([kind, number]) => html`<label class="check" key=${kind}>
-        <input type="checkbox" checked=${!hidden.value.has(kind)} onChange=${() => toggle(kind)} /> <span class="break">${kind}</span> <span class="soft">${count(number)}</span>
+        <input type="checkbox" checked=${!hidden.value.has(kind)} onChange=${() => toggle(kind)} /> <span class="break">${kind}</span> <span class="soft">${whole(number)}</span>
       </label>`)}
       ${kinds.value.length === 0 && html`<p class="hint">No messages yet.</p>`}
     </fieldset>

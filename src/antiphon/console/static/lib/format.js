@@ -1,7 +1,8 @@
-/** How numbers read on these pages. */
+// How numbers read on these pages.
 
-/** @param {number} ms @returns {string} `850 ms`, `1.24 s` */
+/** @param {number | null | undefined} ms @returns {string} `850 ms`, `1.24 s` */
 export function milliseconds(ms) {
+  if (ms === null || ms === undefined) return "unknown";
   const whole = Math.max(0, Math.round(ms));
   return whole < 1000 ? `${whole} ms` : `${(whole / 1000).toFixed(2)} s`;
 }
@@ -14,22 +15,21 @@ export function clock(ms) {
   return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
-/** @param {string | number | null | undefined} amount dollars, exact as a string @returns {string} */
+/**
+ * Dollars for people: cents, and four significant digits of less than a dollar. What is there is never shown as nothing.
+ * @param {string | number | null | undefined} amount
+ * @returns {string}
+ */
 export function dollars(amount) {
   if (amount === null || amount === undefined) return "unknown";
   const value = Number(amount);
-  return `$${value.toFixed(value !== 0 && value < 0.1 ? 5 : 2)}`;
+  if (value === 0 || Math.abs(value) >= 1) return `$${value.toFixed(2)}`;
+  const places = Math.max(2, 3 - Math.floor(Math.log10(Math.abs(value))));
+  const [whole, fraction] = value.toFixed(Math.min(places, 12)).split(".");
+  return `$${whole}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`;
 }
 
 /** @param {number} count @returns {string} with thin spaces between thousands */
 export function whole(count) {
   return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, "\u202f");
-}
-
-/** @param {number[]} numbers @returns {number | null} the one in the middle */
-export function median(numbers) {
-  if (!numbers.length) return null;
-  const sorted = [...numbers].sort((one, other) => one - other);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

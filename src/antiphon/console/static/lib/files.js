@@ -1,12 +1,15 @@
 // What leaves the page: files and the clipboard.
 
-/** @param {string} name @param {string} text */
-export function saveAs(name, text) {
+/** How long a browser may take to begin saving, milliseconds. */
+const SAVING = 10_000;
+
+/** @param {string} name @param {string} text @param {string} type such as "application/json" */
+export function saveAs(name, text, type) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/jsonl" }));
+  link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  setTimeout(() => URL.revokeObjectURL(link.href), SAVING);
 }
 
 /** @param {string} text @returns {Promise<boolean>} whether it is on the clipboard */
