@@ -1,9 +1,13 @@
 """Showing a key once, and what the cookie that comes of it is worth."""
 
+from unittest.mock import AsyncMock
+
 import httpx
 import pytest
 
 from antiphon.store import logins
+from antiphon.store.database import StoreError
+from antiphon.store.keys import Keys
 
 HTML = {"accept": "text/html"}
 
@@ -141,3 +145,34 @@ class TestOneBrowser:
             page.fill("input[name=key]", "root")
             page.press("input[name=key]", "Enter")
             page.wait_for_url(f"{url}/console/admin/keys")
+
+
+class TestWhereItLeads:
+    @pytest.fixture
+    def make(self, url):
+        """Makes keys for something; their secrets."""
+
+        def make(*permissions):
+            told = {"name": "some", "permissions": permissions}
+            made = httpx.post(f"{url}/console/admin/keys", json=told, headers={"x-goog-api-key": "root"})
+            return made.json()["secret"]
+
+        return make
+
+    def test_to_the_first_page_that_the_key_opens(self, client, make):
+        assert log_in(client, make("sessions")).headers["location"] == "/console/sessions"
+        assert log_in(client, make("live")).headers["location"] == "/console/"
+
+    def test_nowhere_with_a_key_that_opens_none(self, client, make):
+        answer = log_in(client, make("metrics"))
+        assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+        assert "opens none of these pages" in answer.text
+
+    def test_there_after_a_mistake_too(self, client):
+        assert 'value="/console/sessions"' in log_in(client, "wrong", "/console/sessions").text
+
+    def test_a_database_that_fails_is_no_wrong_key(self, client, url, monkeypatch):
+        monkeypatch.setattr(Keys, "find", AsyncMock(side_effect=StoreError("locked")))
+        assert log_in(client, "antiphon-some").status_code == 503
+        shown = {"x-goog-api-key": "antiphon-some"}
+        assert httpx.get(f"{url}/console/api/clock", headers=shown).status_code == 503

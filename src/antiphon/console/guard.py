@@ -18,7 +18,7 @@ from antiphon.calls.caller import Caller, Permission
 from antiphon.calls.desk import PAGES_PATH, Desk
 from antiphon.console import lan
 from antiphon.store.database import StoreError
-from antiphon.wire.refusal import Refusal
+from antiphon.wire.refusal import CloseCode, Refusal
 
 _COOKIE: Final = "antiphon_console"
 
@@ -77,6 +77,8 @@ class Guard:
             # Not from the address: that is kept in histories, logs and links.
             return Viewer(await doorkeeper.admit({**request.scope, "query_string": b""}))
         except Refusal as refusal:
+            if refusal.code == CloseCode.INTERNAL:
+                raise HTTPException(503, str(refusal)) from refusal
             if "authorization" in request.headers or "x-goog-api-key" in request.headers:
                 raise HTTPException(401, str(refusal)) from refusal
             return None
@@ -85,8 +87,8 @@ class Guard:
         """Whether who was let in with a request would be let in with it again, and could do the same."""
         try:
             again = await self.viewer(request)
-        except HTTPException:
-            return False
+        except HTTPException as error:
+            return error.status_code == 503
         except StoreError:
             return True
         return again is not None and again.caller == viewer.caller

@@ -4,6 +4,7 @@ import math
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from antiphon.calls.desk import PAGES_PATH, Desk
 from antiphon.console import forms, people
 from antiphon.console.guard import Guard, Viewer, cookie, cookie_name
+from antiphon.console.navigation import PLACES
 from antiphon.console.render import Renderer
 from antiphon.store.logins import LIFETIME
 from antiphon.wire.refusal import CloseCode, Refusal
@@ -28,8 +30,8 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
     async def form(request: Request) -> Response:
         return _form(request)
 
-    def _form(request: Request, problem: str = "", status: int = 200) -> Response:
-        context = {"problem": problem, "next": _safe(request.query_params.get("next", ""))}
+    def _form(request: Request, problem: str = "", status: int = 200, there: str = "") -> Response:
+        context = {"problem": problem, "next": there or _safe(request.query_params.get("next", ""))}
         return renderer.page(request, None, "login.html", context, status)
 
     async def log_in(request: Request) -> Response:
@@ -39,16 +41,21 @@ def routes(desk: Desk, guard: Guard, renderer: Renderer) -> list[Route]:
         try:
             caller = await desk.doorkeeper.admit_key(key)
         except Refusal as refusal:
+            if refusal.code == CloseCode.INTERNAL:
+                raise HTTPException(503, str(refusal)) from refusal
             await failures.note(request, refusal)
             ended = refusal.code == CloseCode.POLICY and bool(key)
             told = f"{refusal.reason[0].upper()}{refusal.reason[1:]}." if ended else "This is not a key of this server."
-            return _form(request, told, 401)
+            return _form(request, told, 401, there)
+        home = _home(Viewer(caller))
+        if home is None:
+            return _form(request, "This key opens none of these pages: it is for metrics.", 403, there)
         if before := cookie(request):
             await desk.memory.logins.end(before)
         secret = await desk.memory.logins.begin(caller.owner)
         viewer = Viewer(caller, logged_in=True)
         await people.note(desk, viewer, "login", caller.owner, {"from": _address(request)})
-        response = RedirectResponse(there, 303)
+        response = RedirectResponse(home if there == f"{PAGES_PATH}/" else there, 303)
         response.set_cookie(
             cookie_name(request),
             secret,
@@ -92,6 +99,11 @@ class _Failures:
         if self._count <= FAILURES:
             detail = {"from": _address(request), "reason": refusal.reason} | ({"and_before": missed} if missed else {})
             await self._desk.memory.audit.write("login.failed", "", detail, actor="nobody")
+
+
+def _home(viewer: Viewer) -> str | None:
+    """The first page that a viewer may see; None for none."""
+    return next((f"{PAGES_PATH}{place.path}" for place in PLACES if viewer.may(place.permission)), None)
 
 
 def _address(request: Request) -> str:
