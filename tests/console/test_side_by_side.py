@@ -56,6 +56,24 @@ class TestBoth:
         assert silent == 0
         assert heard > 0.01
 
+    def test_a_server_that_records_says_so(self, start, new_page):
+        page = new_page()
+        visit(page, start(pace_turns=False, recording={"mode": "always"}))
+        expect(page.get_by_text("This server records every call")).to_be_visible()
+        sign = page.get_by_text("Recording", exact=True)
+        expect(sign).to_have_count(0)
+        page.get_by_role("button", name="Start without a microphone").click()
+        expect(sign).to_be_visible()
+
+    def test_it_says_when_the_network_is_gone(self, server, new_page):
+        page = new_page()
+        visit(page, server)
+        page.wait_for_load_state("networkidle")
+        page.context.set_offline(True)
+        expect(page.get_by_text("This computer is offline.")).to_be_visible()
+        page.context.set_offline(False)
+        expect(page.get_by_text("This computer is offline.")).to_have_count(0)
+
     def test_words_go_to_both(self, server, new_page):
         page = new_page()
         visit(page, server)
@@ -83,4 +101,3 @@ class TestAccess:
         page.keyboard.press("Enter")
         hears(page, "Right", "4 plus 4 is 8")
         assert axe(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -3,6 +3,7 @@
 import { html, useId, useSignal } from "../vendor/preact.js";
 import { saveAs } from "../lib/files.js";
 import { BUILT_IN } from "./presets.js";
+import { leftOut } from "./share.js";
 
 /** @param {{ settings: import("./state.js").Settings }} props */
 export function PresetBar({ settings }) {
@@ -81,13 +82,15 @@ export function PresetBar({ settings }) {
 
 function ShareButton({ settings, told }) {
   const share = async () => {
+    const secrets = leftOut(settings.setup.value);
+    const without = secrets.length ? `Left out of it: ${secrets.join(", ")}.` : "Nothing in it is secret.";
     const address = `${location.origin}${location.pathname}#${await settings.toLink()}`;
     try {
       await navigator.clipboard.writeText(address);
-      told.value = "The link is copied. Keys, handles and headers are not in it.";
+      told.value = `The link is copied. ${without}`;
     } catch {
       history.replaceState(null, "", address);
-      told.value = "The link is in the address bar: copy it there. Keys, handles and headers are not in it.";
+      told.value = `The link is in the address bar: copy it there. ${without}`;
     }
   };
   return html`<button type="button" onClick=${share}>Copy link</button>`;

@@ -28,6 +28,24 @@ function withoutSecrets(value, parent = "") {
   return Object.fromEntries(kept.map(([name, member]) => [name, clean(name, member)]));
 }
 
+/**
+ * What a link leaves out of a setup.
+ * @param {unknown} setup
+ * @returns {string[]} the paths of it
+ */
+export function leftOut(setup) {
+  return differences(setup, withoutSecrets(setup), "");
+}
+
+function differences(before, after, path) {
+  if (after === undefined) return [path];
+  if (typeof before !== "object" || before === null) return before === after ? [] : [`what is secret in ${path}`];
+  return Object.keys(before).flatMap((name) => {
+    const inner = Array.isArray(before) ? `${path}[${name}]` : path ? `${path}.${name}` : name;
+    return differences(before[name], after[name], inner);
+  });
+}
+
 /** What declares a parameter is no secret, whatever the parameter is called. */
 const SCHEMAS = new Set(["parameters", "parametersJsonSchema", "response", "responseJsonSchema", "responseSchema"]);
 

@@ -73,7 +73,8 @@ export class Settings {
     if (!holdsSettings(hash)) return;
     try {
       this.setup.value = { model: FIRST_MODEL, ...(await decode(hash)) };
-      this.notice.value = "These settings come from a link. Look at them before you connect.";
+      this.notice.value =
+        "These settings come from a link, which holds no keys, handles or headers. Look at them before you connect.";
     } catch (error) {
       if (!(error instanceof BrokenLink)) throw error;
       this.notice.value = `The link could not be opened: ${error.message}. The settings are as they were.`;

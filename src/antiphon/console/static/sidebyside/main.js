@@ -4,14 +4,16 @@ import { explain } from "../audio/devices.js";
 import { Player } from "../audio/player.js";
 import { CompactMeters } from "../meters/compact.js";
 import { captionPreferences } from "../talk/captions.js";
+import { openChosen } from "../talk/chosen.js";
 import { Icon } from "../talk/icons.js";
 import { Meter } from "../talk/levels.js";
 import { preference } from "../lib/preferences.js";
 import { startData } from "../talk/server.js";
-import { Banner, statusOf } from "../talk/status.js";
+import { Around, Banner, Countdown, statusOf } from "../talk/status.js";
+import { Surroundings } from "../talk/surroundings.js";
 import { Mocks } from "../talk/tools.js";
 import { Transcript } from "../talk/transcript.js";
-import { ModelPicker } from "../talk/welcome.js";
+import { Consent, ModelPicker } from "../talk/welcome.js";
 import { Pair, Side } from "./side.js";
 
 const VOICE = "generationConfig.speechConfig.voiceConfig.prebuiltVoiceConfig.voiceName";
@@ -24,12 +26,23 @@ const speaker = preference("speaker", "");
 const captions = captionPreferences();
 const mocks = new Mocks();
 const pair = new Pair([new Side("left", "Left"), new Side("right", "Right")], {
-  capture: () => Capture.open({ deviceId: microphone.value || undefined }),
-  player: () => Player.open({ sinkId: speaker.value || undefined }),
+  capture: () => openChosen("microphone", microphone.value, (deviceId) => Capture.open({ deviceId }), tell),
+  player: async () => {
+    const player = await Player.open();
+    // A speaker that is gone must not keep the others silent.
+    if (speaker.value) await player.setSink(speaker.value).catch((error) => tell(explain(error)));
+    return player;
+  },
   explain,
 });
 
 chooseModels();
+const surroundings = new Surroundings(pair.alive);
+
+/** @param {{ title: string, fix: string }} trouble of a device */
+function tell(trouble) {
+  pair.trouble.value = trouble;
+}
 
 /** Two models to begin with: the usual one, and another. */
 function chooseModels() {
@@ -41,8 +54,11 @@ function chooseModels() {
 
 function App() {
   return html`<div class="sides-page">
+    <${Around} surroundings=${surroundings} />
     ${pair.trouble.value && html`<${Banner} bad title=${pair.trouble.value.title} fix=${pair.trouble.value.fix}>
       <button class="quiet" onClick=${() => (pair.trouble.value = null)}>Dismiss</button><//>`}
+    ${start.recording === "always" && html`<div class="row"><${Consent} talk=${{ start }} />
+      ${pair.alive.value && html`<span class="badge bad"><span class="dot" aria-hidden="true"></span>Recording</span>`}</div>`}
     <p class="sides-intro">Two models, or one model with two settings, hear the same words from one microphone.
       Compare what they answer, and how fast.</p>
     <div class="sides">${pair.sides.map((side) => html`<${SideView} key=${side.name} side=${side} />`)}</div>
@@ -71,6 +87,7 @@ function SideView({ side }) {
     ${problem && html`<${Banner} bad title=${problem.title}
         fix=${problem.fix}>${!side.alive.value && pair.alive.value && html`<button
         onClick=${() => conversation.connect()}>Reconnect</button>`}<//>`}
+    ${conversation?.goAway.value && side.alive.value && html`<${Countdown} until=${conversation.goAway.value.at} />`}
     ${conversation && html`<${SideStatus} side=${side} />
       <${Transcript} conversation=${conversation} announce=${false} look=${captions.look.value} modelName=${name}
           mocks=${mocks} setup=${side.sent.value} label=${`Transcript, ${side.title}`}

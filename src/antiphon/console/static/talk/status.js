@@ -59,8 +59,6 @@ export function Banners({ talk, surroundings }) {
   const problem = conversation?.problem.value;
   const trouble = talk.trouble.value;
   return html`<div class="banners">
-    ${!surroundings.online.value && html`<${Banner} title="This computer is offline."
-        fix="The call goes on by itself once the network is back." />`}
     ${problem && talk.stage.value !== "start" && html`<${Banner} bad title=${problem.title} fix=${problem.fix}>
       ${talk.stage.value === "call" && !talk.alive.value && html`<button
           onClick=${() => talk.reconnect()}>Reconnect</button>`}
@@ -77,10 +75,20 @@ export function Banners({ talk, surroundings }) {
       <button onClick=${() => talk.player.value.resume()}>Turn the sound on</button>
     <//>`}
     ${conversation?.goAway.value && talk.alive.value && html`<${Countdown} until=${conversation.goAway.value.at} />`}
-    ${surroundings.notice.value && html`<${Banner} title=${surroundings.notice.value} fix="">
-      <button class="quiet" onClick=${() => (surroundings.notice.value = "")}>Dismiss</button>
-    <//>`}
+    <${Around} surroundings=${surroundings} />
   </div>`;
+}
+
+/** What happens around a call, whatever page it is on. @param {{ surroundings: any }} properties */
+export function Around({ surroundings }) {
+  const { online, notice } = surroundings;
+  return html`
+    ${!online.value && html`<${Banner} title="This computer is offline."
+        fix="The call goes on by itself once the network is back." />`}
+    ${notice.value && html`<${Banner} title=${notice.value} fix="">
+      <button class="quiet" onClick=${() => (notice.value = "")}>Dismiss</button>
+    <//>`}
+  `;
 }
 
 export function Banner({ title, fix, bad = false, children }) {
@@ -89,7 +97,8 @@ export function Banner({ title, fix, bad = false, children }) {
   </div>`;
 }
 
-function Countdown({ until }) {
+/** How long a connection lasts that the server will close. @param {{ until: number }} properties */
+export function Countdown({ until }) {
   const now = useSignal(performance.now());
   useEffect(() => {
     const timer = setInterval(() => (now.value = performance.now()), 1000);

@@ -7,6 +7,7 @@ import { WireLog } from "../live/wire.js";
 import { openCamera } from "../video/camera.js";
 import { openScreen } from "../video/screen.js";
 import { preference } from "../lib/preferences.js";
+import { openChosen } from "./chosen.js";
 import { ENDPOINT, newToken } from "./server.js";
 import { Vision } from "./vision.js";
 
@@ -259,7 +260,9 @@ export class Talk {
   async #newCapture() {
     const processing = Object.fromEntries(Object.entries(this.processing).map(([name, on]) => [name, on.value]));
     try {
-      return await Capture.open({ deviceId: this.devices.microphone.value || undefined, ...processing });
+      const open = (deviceId) => Capture.open({ deviceId, ...processing });
+      const tell = (trouble) => (this.trouble.value = trouble);
+      return await openChosen("microphone", this.devices.microphone.value, open, tell);
     } catch (error) {
       this.#tell(error);
       return null;
@@ -294,7 +297,10 @@ export class Talk {
   /** A loudspeaker, or null and a word about why. Call it in a tap. */
   async openPlayer() {
     try {
-      const player = await Player.open({ sinkId: this.devices.speaker.value || undefined });
+      const player = await Player.open();
+      const speaker = this.devices.speaker.value;
+      // A speaker that is gone must not keep the others silent.
+      if (speaker) await player.setSink(speaker).catch((error) => this.#tell(error));
       player.volume = this.volume.value;
       player.muted = this.silent.value;
       return player;

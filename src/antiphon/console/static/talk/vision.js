@@ -1,5 +1,6 @@
 import { computed, signal } from "../vendor/preact.js";
 import { explain } from "../audio/devices.js";
+import { openChosen } from "./chosen.js";
 
 /** What the model is shown: the camera or the screen, one frame now and then. */
 export class Vision {
@@ -39,7 +40,9 @@ export class Vision {
     this.problem.value = null;
     const attempt = this.#attempt;
     try {
-      const source = await this.#open(options);
+      const open = (deviceId) => this.#open({ ...options, deviceId });
+      const tell = (trouble) => (this.problem.value = trouble);
+      const source = await openChosen("camera", options?.deviceId, open, tell);
       // Stopped meanwhile, or asked for once more.
       if (attempt !== this.#attempt) return source.close();
       this.source.value = source;
