@@ -156,6 +156,13 @@ class TestNews:
             await soon(anext(watch))
             assert loop.time() - began >= 0.045
 
+    async def test_the_context_is_what_the_latest_turn_read(self) -> None:
+        call = Stage().call().open().step(TEXT)
+        for number, tokens in ((1, 100), (2, 250), (3, 0)):
+            call.chronicle.entries.append(Turn(at=0.0, number=number, usage=Usage(prompt=Tokens(text=tokens))))
+        with call.watch() as watch:
+            assert (await soon(anext(watch))).context.tokens == 250
+
     async def test_everything_told_together_is_the_timeline(self) -> None:
         call = Stage().call(content=True).open()
         told: dict[int, Entry] = {}
@@ -183,6 +190,15 @@ class TestEnds:
         assert all_news[-1].end == End(None, "the client left")
         assert call.stage.watching.calls() == []
         assert not call.chronicle.watches
+
+    async def test_the_end_waits_for_no_lull(self) -> None:
+        call = Stage().call().open().step(TEXT)
+        watch = call.stage.watching.watch("s1", lull=60.0)
+        assert watch is not None
+        with watch:
+            await soon(anext(watch))
+            call.finish()
+            assert (await soon(anext(watch))).end is not None
 
     async def test_one_who_looks_away_is_forgotten(self) -> None:
         call = Stage().call().open()

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -178,6 +179,17 @@ class TestWhatIsTold:
             clock = looker.client.get("/console/api/clock").json()["clock"]
         assert hello["clock"] == pytest.approx(clock, abs=3)
         assert hello["clock"] <= clock
+
+    def test_what_stays_is_told_once(self, start: Start) -> None:
+        server = start(keys=[KEY])
+        with call(server) as (socket, session), Looker(server, session) as looker:
+            say(socket, "hello")
+            socket.close()
+            told = list(looker.events())
+        for name in ("status", "context"):
+            states = [data for each, data in told if each == name]
+            assert states
+            assert all(before != after for before, after in pairwise(states))
 
 
 class TestEnds:

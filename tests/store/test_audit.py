@@ -80,10 +80,11 @@ class TestReading:
         await fill(audit)
         assert [entry.seq for entry in await audit.read(wanted)] == expected
 
-    async def test_as_csv_without_formulas(self, audit: Audit) -> None:
-        await audit.write("key.create", "=HYPERLINK(1)", {"name": 'with "quotes"\nand lines'})
+    @pytest.mark.parametrize("formula", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1"])
+    async def test_as_csv_without_formulas(self, audit: Audit, formula: str) -> None:
+        await audit.write("key.create", formula, {"name": 'with "quotes"\nand lines'})
         (row,) = csv.DictReader(io.StringIO(as_csv(await audit.read())))
-        assert row["target"] == "'=HYPERLINK(1)"
+        assert row["target"] == f"'{formula}"
         assert row["detail"] == '{"name":"with \\"quotes\\"\\nand lines"}'
 
 

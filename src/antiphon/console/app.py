@@ -29,6 +29,7 @@ from antiphon.console.render import Renderer
 
 def pages(desk: Desk) -> ASGIApp:
     """The console of one server."""
+    # Every module makes its routes of the same three, whether it needs all of them or not.
     guard, renderer = Guard(desk), Renderer(desk)
     routes = [
         *talk.routes(desk, guard, renderer),

@@ -208,6 +208,7 @@ _NAMES: dict[By, Callable[[Entry], str]] = {
 
 
 def flat(by: str, line: Line) -> dict[str, Any]:
+    """A line as programs read it, under the name of what it is summed up ``by``; times are in seconds."""
     usage = line.usage
     tokens = {
         f"{name}_{modality}": getattr(counts, modality)
