@@ -429,6 +429,16 @@ class TestAccess:
         key.press("Enter")
         expect(page.get_by_role("heading", name="Call ended")).to_be_focused()
 
+    def test_a_phone_shows_a_call_whole_and_the_instrument_that_opens(self, talking):
+        talk = talking(viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True)
+        talk.start()
+        talk.press("Push to talk")
+        tab = talk.page.get_by_role("tab", name="Meters")
+        expect(talk.page.get_by_role("button", name="Hold to talk")).to_be_in_viewport(ratio=1)
+        expect(tab).to_be_in_viewport(ratio=1)
+        tab.tap()
+        expect(talk.page.get_by_role("tabpanel", name="Meters")).to_be_in_viewport(ratio=0.3)
+
     @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (320, "dark"), (1280, "light")])
     def test_nobody_is_kept_out(self, talking, axe, scheme, width):
         talk = talking(color_scheme=scheme, viewport={"width": width, "height": 800})

@@ -1,4 +1,4 @@
-import { html, useEffect, useId, useSignal } from "../vendor/preact.js";
+import { html, useEffect, useId, useRef, useSignal } from "../vendor/preact.js";
 import { Icon } from "./icons.js";
 
 /**
@@ -9,6 +9,11 @@ import { Icon } from "./icons.js";
 export function Panels({ panels, open }) {
   const id = useId();
   const shown = panels.find((each) => each.name === open.value);
+  const place = useRef(null);
+  useEffect(() => {
+    // On a narrow page it is below the conversation, where nobody would see that it opened.
+    if (shown) place.current.scrollIntoView({ block: "nearest" });
+  }, [shown]);
   const choose = (name) => (open.value = open.value === name ? "" : name);
   const move = (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -17,7 +22,7 @@ export function Panels({ panels, open }) {
     const tabs = [...event.currentTarget.querySelectorAll("[role=tab]")];
     tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length].focus();
   };
-  return html`<aside class="panels ${shown ? "open" : "closed"}" aria-label="Instruments">
+  return html`<aside class="panels ${shown ? "open" : "closed"}" aria-label="Instruments" ref=${place}>
     <div class="panels-head">
       <div class="tabs" role="tablist" aria-label="Instruments" onKeyDown=${move}>
         ${panels.map(({ name, title }, index) => html`<button role="tab" key=${name} id="${id}-${name}"
