@@ -114,7 +114,7 @@ def speak(page: Any, name: str) -> None:
 
 @pytest.fixture(scope="session")
 def axe(installed: Callable[..., Path]) -> Callable[[Any], list[Any]]:
-    """Finds what keeps people out of a page: one line for each violation."""
+    """Finds what keeps people out of a page: one line for each violation, and one if the page scrolls sideways."""
     folder = installed("axe", ["npm", "install", "--prefix", ".", "--no-audit", "--no-fund", "--silent", AXE])
     source = (folder / "node_modules/axe-core/axe.min.js").read_text()
 
@@ -122,6 +122,8 @@ def axe(installed: Callable[..., Path]) -> Callable[[Any], list[Any]]:
         page.evaluate(source)
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         found = page.evaluate("tags => axe.run({runOnly: tags})", tags)["violations"]
-        return [f"{each['id']}: {each['help']}: {[node['html'] for node in each['nodes']][:5]}" for each in found]
+        told = [f"{each['id']}: {each['help']}: {[node['html'] for node in each['nodes']][:5]}" for each in found]
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return [*told, f"{wide} pixels too wide"] if wide > 0 else told
 
     return violations

@@ -115,7 +115,7 @@ class TestForeignPages:
         assert httpx.get(f"{url}/console/", headers={**HTML, "host": "localhost.evil.example"}).status_code == 421
 
     def test_a_server_with_keys_answers_by_any_name(self, url):
-        assert httpx.get(f"{url}/console/login", headers={**HTML, "host": "voice.example"}).status_code == 200
+        assert httpx.get(f"{url}/console/", headers={**HTML, "host": "voice.example"}).status_code == 303
 
 
 def test_a_login_ends_after_half_a_day(start, tmp_path):

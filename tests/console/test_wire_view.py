@@ -254,4 +254,3 @@ class TestView:
         page.locator(".wire-row").nth(2).click()
         page.wait_for_selector(".wire-detail")
         assert axe(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
