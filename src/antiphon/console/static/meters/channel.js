@@ -27,7 +27,10 @@ export class Channel {
   status = signal(null);
   /** How the call ended: `{ code, reason }`; null while it runs. */
   ended = signal(null);
-  /** @type {import("../vendor/preact.js").Signal<"connecting"|"open"|"lost"|"gone">} lost: tries again; gone: there is no such session, or not any more */
+  /**
+   * lost: tries again; gone: there is no such session, or not any more
+   * @type {import("../vendor/preact.js").Signal<"connecting"|"open"|"lost"|"gone">}
+   */
   state = signal("connecting");
   /** Milliseconds to add to seconds of the server's clock * 1000 to get performance.now(); null until it is known. */
   offset = signal(null);
@@ -64,7 +67,7 @@ export class Channel {
    */
   at(entry, seconds) {
     const { clock, offset } = this.#connections.value[entry.connection] ?? {};
-    return seconds === undefined || seconds === null || offset === null || offset === undefined ? null : (clock + seconds) * 1000 + offset;
+    return seconds == null || offset == null ? null : (clock + seconds) * 1000 + offset;
   }
 
   close() {
@@ -78,7 +81,9 @@ export class Channel {
     this.#attempts += 1;
     const source = new EventSource(new URL(`sessions/${encodeURIComponent(this.session)}/events?follow=1`, API));
     this.#source = source;
-    const on = (name, take) => source.addEventListener(name, (event) => source === this.#source && take(JSON.parse(event.data)));
+    const on = (name, take) => {
+      source.addEventListener(name, ({ data }) => source === this.#source && take(JSON.parse(data)));
+    };
     on("hello", (hello) => this.#begun(hello));
     on("entry", (entry) => this.#take(entry));
     on("money", (money) => this.#amend({ money }));

@@ -13,11 +13,13 @@
  * @returns {Estimate | null} null without samples
  */
 export function bestEstimate(samples) {
-  const estimates = samples.map(({ sent, received, clock }) => ({ offset: (sent + received) / 2 - clock * 1000, rtt: received - sent }));
+  const estimates = samples.map(({ sent, received, clock }) => {
+    return { offset: (sent + received) / 2 - clock * 1000, rtt: received - sent };
+  });
   return estimates.reduce((best, each) => (best && best.rtt <= each.rtt ? best : each), null);
 }
 
-/** Samples that are taken at once, and the milliseconds between them; after that, between those that are taken now and then. */
+/** Samples that are taken at once, and the milliseconds between them and, after that, between later ones. */
 const FIRST = 5;
 const PAUSE = 150;
 const LATER = 30_000;

@@ -6,14 +6,18 @@ import { dollars } from "../lib/format.js";
  * What the channel tells of money: amounts in dollars as exact decimals, null where something has no known price.
  * @typedef {{ name: string, count: string, amount: string | null }} Part
  * @typedef {{ amount: string, basis: string } | null} Projection of ten minutes
- * @typedef {{ model: string, amount: string | null, per_minute: string | null, by: Part[], projection?: Projection }} Hosted
- * @typedef {{ amount: string | null, unknown: string[], provisional: boolean, free: boolean, by: Part[], seconds: number,
- *   per_minute: string | null, projected_ten_minutes: string | null, projection?: Projection, hosted: Hosted | null,
+ * @typedef {{ model: string, amount: string | null, per_minute: string | null, by: Part[],
+ *   projection?: Projection }} Hosted
+ * @typedef {{ amount: string | null, unknown: string[], provisional: boolean, free: boolean, by: Part[],
+ *   seconds: number, per_minute: string | null, projected_ten_minutes: string | null, projection?: Projection, hosted: Hosted | null,
  *   budget: { kind: string, limit: string, spent: string, used: string } | null }} Money
  */
 
 /** The parts of a bill in the order of the table; others follow as they come. */
-const ORDER = ["audio in", "audio out", "text in", "text out", "image in", "video in", "thoughts", "cached audio", "cached text", "cached image", "cached video", "searches"];
+const ORDER = [
+  "audio in", "audio out", "text in", "text out", "image in", "video in", "thoughts",
+  "cached audio", "cached text", "cached image", "cached video", "searches",
+];
 
 /**
  * Both bills part by part.
@@ -24,7 +28,9 @@ const ORDER = ["audio in", "audio out", "text in", "text out", "image in", "vide
 export function costRows(money) {
   const rows = new Map();
   for (const { name, count, amount } of money.by) rows.set(name, { name, count: Number(count), amount });
-  for (const { name, count, amount } of money.hosted?.by ?? []) rows.set(name, { count: Number(count), ...rows.get(name), name, hosted: amount });
+  for (const { name, count, amount } of money.hosted?.by ?? []) {
+    rows.set(name, { count: Number(count), ...rows.get(name), name, hosted: amount });
+  }
   const place = ({ name }) => (ORDER.indexOf(name) + 1 || ORDER.length + 1);
   return [...rows.values()].sort((one, other) => place(one) - place(other));
 }
@@ -41,6 +47,7 @@ export function together(bills) {
   const charged = bills.filter((each) => each.by.length || each.unknown.length);
   const amount = total(bills.map((each) => each.amount));
   const hosted = total(bills.map((each) => each.hosted.amount));
+  const hostedBy = parts(bills.map((each) => each.hosted.by));
   return {
     ...last,
     seconds,
@@ -50,7 +57,7 @@ export function together(bills) {
     free: charged.length > 0 && charged.every((each) => each.free),
     by: parts(bills.map((each) => each.by)),
     per_minute: minute(amount, seconds),
-    hosted: { ...last.hosted, amount: hosted, by: parts(bills.map((each) => each.hosted.by)), per_minute: minute(hosted, seconds) },
+    hosted: { ...last.hosted, amount: hosted, by: hostedBy, per_minute: minute(hosted, seconds) },
   };
 }
 
@@ -65,9 +72,8 @@ function total(amounts) {
 function parts(lists) {
   const sums = new Map();
   for (const { name, count, amount } of lists.flat()) {
-    const before = sums.get(name);
-    const all = before ? { name, count: String(Number(before.count) + Number(count)), amount: total([before.amount, amount]) } : { name, count, amount };
-    sums.set(name, all);
+    const before = sums.get(name) ?? { count: 0, amount: "0" };
+    sums.set(name, { name, count: String(Number(before.count) + Number(count)), amount: total([before.amount, amount]) });
   }
   return [...sums.values()];
 }
@@ -100,7 +106,11 @@ export function costCurve(entries) {
  */
 export function bill(money) {
   if (!money) return "Costs are not told yet.";
-  const here = money.free ? "This call costs nothing: it runs on this server's own hardware" : `This call has cost ${dollars(money.amount)}${money.unknown.length ? " and what has no known price" : ""} until now`;
-  const there = money.hosted?.amount == null ? "" : `; the hosted ${money.hosted.model} would have charged ${dollars(money.hosted.amount)} for the same`;
-  return `${here}${there}.`;
+  const { free, amount, unknown, hosted } = money;
+  const more = unknown.length ? " and what has no known price" : "";
+  const here = free
+    ? "This call costs nothing: it runs on this server's own hardware"
+    : `This call has cost ${dollars(amount)}${more} until now`;
+  if (hosted?.amount == null) return `${here}.`;
+  return `${here}; the hosted ${hosted.model} would have charged ${dollars(hosted.amount)} for the same.`;
 }

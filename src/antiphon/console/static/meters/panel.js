@@ -46,8 +46,10 @@ function Figures({ told, money }) {
     <div><dt>Response, median</dt><dd>${count ? milliseconds(p50) : "–"}</dd></div>
     <div><dt>95th percentile</dt><dd>${count ? milliseconds(p95) : "–"}</dd></div>
     <div><dt>Cost</dt><dd>${money ? `${dollars(money.amount)}${money.unknown.length ? " + ?" : ""}` : "–"}</dd></div>
-    <div><dt>${money?.free ? "A minute, if hosted" : "A minute"}</dt><dd>${minutes === null ? "–" : dollars(minutes)}</dd></div>
-    <div><dt>${money?.free ? "Ten minutes, if hosted" : "Ten minutes"}</dt><dd>${projected == null ? "–" : dollars(projected)}</dd></div>
+    <div><dt>${money?.free ? "A minute, if hosted" : "A minute"}</dt><dd>
+      ${minutes === null ? "–" : dollars(minutes)}</dd></div>
+    <div><dt>${money?.free ? "Ten minutes, if hosted" : "Ten minutes"}</dt><dd>
+      ${projected == null ? "–" : dollars(projected)}</dd></div>
   </dl>`;
 }
 
@@ -57,7 +59,9 @@ function ResponseTimes({ told, rtt }) {
   const times = told.map((answer) => answer.waterfall.total);
   return html`<section class="meter-part" aria-label="Response time">
     <h2>Response time</h2>
-    ${told.length === 0 ? html`<p class="hint">No answer yet. Each will show here where its time went.</p>` : html`<${OneAnswer} told=${told} rtt=${rtt} />`}
+    ${told.length === 0 ? html`<p
+        class="hint">No answer yet. Each will show here where its time went.</p>` : html`<${OneAnswer} told=${told}
+            rtt=${rtt} />`}
     ${told.length > 1 && html`<${Trend} told=${told} times=${times} />`}
   </section>`;
 }
@@ -71,14 +75,16 @@ function OneAnswer({ told, rtt }) {
       <label for="${id}-turn">Turn</label>
       <select id="${id}-turn" value=${chosen.value} onChange=${(event) => (chosen.value = event.target.value)}>
         <option value="">${told.at(-1).number}, the latest</option>
-        ${told.slice(0, -1).reverse().map(({ number, interrupted }) => html`<option key=${number} value=${String(number)}>${number}${interrupted ? ", interrupted" : ""}</option>`)}
+        ${told.slice(0, -1).reverse().map(({ number, interrupted }) => html`<option key=${number}
+            value=${String(number)}>${number}${interrupted ? ", interrupted" : ""}</option>`)}
       </select>
     </div>
     <p class="sentence">${sentence(answer)}</p>
     <${Bars} answer=${answer} />
     <p class="hint">${rtt == null ? "" : `The clocks of server and browser agree within ${milliseconds(Math.max(1, rtt / 2))}.`}
       ${adjusted > 1 ? ` Moments were moved by up to ${milliseconds(adjusted)} to be in order.` : ""}</p>
-    <details><summary>Stages as a table</summary><${StageTable} answer=${answer} name="Stages of turn ${answer.number}" /></details>`;
+    <details><summary>Stages as a table</summary><${StageTable} answer=${answer}
+        name="Stages of turn ${answer.number}" /></details>`;
 }
 
 const number = (value) => (Number.isInteger(value) ? String(value) : "");
@@ -88,13 +94,16 @@ function Trend({ told, times }) {
   return html`<figure class="trend">
       <figcaption>${text}</figcaption>
       <${Plot} label="Response time by turn. ${text}" x=${{ label: "turn", format: number }}
-        series=${[{ label: "response", token: "--chart-1", format: milliseconds }]} data=${[told.map((answer) => answer.number), times]} />
+        series=${[{ label: "response", token: "--chart-1", format: milliseconds }]}
+            data=${[told.map((answer) => answer.number), times]} />
     </figure>
     <details><summary>All response times as a table</summary>
       <div class="scroll" tabindex="0" role="region" aria-label="All response times"><table>
         <caption>All response times</caption>
-        <thead><tr><th scope="col">Turn</th><th scope="col">Asked by</th><th scope="col" class="number">Response</th></tr></thead>
-        <tbody>${told.map(({ number: turn, typed, interrupted, waterfall }) => html`<tr key=${turn}><th scope="row">${turn}${interrupted ? " (interrupted)" : ""}</th>
+        <thead><tr><th scope="col">Turn</th><th scope="col">Asked by</th>
+          <th scope="col" class="number">Response</th></tr></thead>
+        <tbody>${told.map(({ number: turn, typed, interrupted, waterfall }) => html`<tr key=${turn}><th scope="row">
+          ${turn}${interrupted ? " (interrupted)" : ""}</th>
           <td>${typed ? "text" : "speech"}</td><td class="number">${milliseconds(waterfall.total)}</td></tr>`)}</tbody>
       </table></div>
     </details>`;
@@ -120,10 +129,13 @@ function Parts({ money }) {
   const hosted = money.hosted;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Cost by part"><table>
     <caption>By part, until now</caption>
-    <thead><tr><th scope="col">Part</th><th scope="col" class="number">Used</th><th scope="col" class="number">Here</th><th scope="col" class="number">If hosted</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.name}><th scope="row">${row.name}</th><td class="number">${row.count.toLocaleString("en")}</td>
+    <thead><tr><th scope="col">Part</th><th scope="col" class="number">Used</th><th scope="col" class="number">Here</th>
+      <th scope="col" class="number">If hosted</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${row.name}><th scope="row">${row.name}</th><td class="number">
+      ${row.count.toLocaleString("en")}</td>
       <td class="number">${amount(row.amount)}</td><td class="number">${amount(row.hosted)}</td></tr>`)}</tbody>
-    <tfoot><tr><th scope="row">All</th><td></td><td class="number">${dollars(money.amount)}</td><td class="number">${hosted?.amount == null ? "–" : dollars(hosted.amount)}</td></tr></tfoot>
+    <tfoot><tr><th scope="row">All</th><td></td><td class="number">${dollars(money.amount)}</td><td class="number">
+      ${hosted?.amount == null ? "–" : dollars(hosted.amount)}</td></tr></tfoot>
   </table></div>`;
 }
 
@@ -137,7 +149,8 @@ function Projected({ money }) {
     money.projection && !money.free && ["Ten minutes will have cost", money.projection],
     money.hosted?.projection && [`Ten minutes at the hosted ${money.hosted.model} would cost`, money.hosted.projection],
   ].filter(Boolean);
-  return told.map(([words, { amount, basis }]) => html`<p class="hint" key=${words}>${words} ${dollars(amount)}: ${BASES[basis] ?? basis}.</p>`);
+  return told.map(([words, { amount, basis }]) => html`<p class="hint" key=${words}>
+    ${words} ${dollars(amount)}: ${BASES[basis] ?? basis}.</p>`);
 }
 
 const span = (minutes) => (minutes < 1 ? `${Math.round(60 * minutes)} seconds` : `${minutes.toFixed(1)} minutes`);
@@ -153,14 +166,19 @@ function Curve({ curve, free, hosted }) {
   const text = `After ${span(last.minutes)} and ${curve.length} turns: ${lines.map(({ label, of }) => `${dollars(last[of])} ${label}`).join(", ")}.`;
   return html`<figure class="trend">
       <figcaption>${text}</figcaption>
-      <${Plot} key=${lines.map((line) => line.of).join()} label="Cost by minute. ${text}" x=${{ label: "minutes", zero: true, format: (value) => String(Math.round(value * 1000) / 1000) }} series=${lines}
+      <${Plot} key=${lines.map((line) => line.of).join()} label="Cost by minute. ${text}"
+          x=${{ label: "minutes", zero: true, format: (value) => String(Math.round(value * 1000) / 1000) }}
+              series=${lines}
         data=${[curve.map((point) => point.minutes), ...lines.map(({ of }) => curve.map((point) => point[of]))]} />
     </figure>
     <details><summary>Cost by turn as a table</summary>
       <div class="scroll" tabindex="0" role="region" aria-label="Cost by turn"><table>
         <caption>The bill after each turn</caption>
-        <thead><tr><th scope="col">Minutes</th><th scope="col" class="number">Here</th><th scope="col" class="number">If hosted</th></tr></thead>
-        <tbody>${curve.map((point, index) => html`<tr key=${index}><th scope="row">${point.minutes.toFixed(2)}</th><td class="number">${dollars(point.cost)}</td><td class="number">${hosted?.amount == null ? "–" : dollars(point.hosted)}</td></tr>`)}</tbody>
+        <thead><tr><th scope="col">Minutes</th><th scope="col" class="number">Here</th>
+          <th scope="col" class="number">If hosted</th></tr></thead>
+        <tbody>${curve.map((point, index) => html`<tr key=${index}><th scope="row">${point.minutes.toFixed(2)}</th>
+          <td class="number">${dollars(point.cost)}</td><td class="number">
+            ${hosted?.amount == null ? "–" : dollars(point.hosted)}</td></tr>`)}</tbody>
       </table></div>
     </details>`;
 }
@@ -177,7 +195,8 @@ function Fill({ context }) {
   const slides = trigger ? ` The oldest turns go at ${trigger.toLocaleString("en")}.` : "";
   return html`<section class="meter-part" aria-label="Context">
     <h2 id=${id}>Context</h2>
-    <meter aria-labelledby=${id} min="0" max=${window} high=${0.8 * window} optimum="0" value=${Math.min(tokens, window)}></meter>
+    <meter aria-labelledby=${id} min="0" max=${window} high=${0.8 * window} optimum="0"
+        value=${Math.min(tokens, window)}></meter>
     <p class="hint">${tokens.toLocaleString("en")} of ${window.toLocaleString("en")} tokens, ${percent(share)}, were read last.${slides}</p>
   </section>`;
 }

@@ -59,19 +59,29 @@ export function Plot({ label, x, series, data }) {
 function options(place, x, series) {
   const token = (name) => getComputedStyle(place).getPropertyValue(name).trim();
   const font = `11px ${token("--font") || "sans-serif"}`;
-  const axis = { stroke: token("--text-soft"), font, grid: { stroke: token("--border"), width: 1 }, ticks: { stroke: token("--border-strong"), width: 1 } };
+  const grid = { stroke: token("--border"), width: 1 };
+  const ticks = { stroke: token("--border-strong"), width: 1 };
+  const axis = { stroke: token("--text-soft"), font, grid, ticks };
   return {
     width: width(place),
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [x.zero ? 0 : least, most]) }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+    scales: {
+      x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [x.zero ? 0 : least, most]) },
+      y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
+    },
     axes: [
       { ...axis, size: 34, label: x.label, labelFont: font, labelSize: 14, values: (_, values) => values.map(x.format) },
       { ...axis, size: 66, values: (_, values) => values.map(series[0].format) },
     ],
-    series: [{}, ...series.map((each) => ({ label: each.label, stroke: token(each.token), width: 2, dash: each.dashed ? [6, 4] : undefined, points: { show: true, size: 5, fill: token(each.token) } }))],
+    series: [{}, ...series.map((each) => line(each.label, token(each.token), each.dashed))],
   };
+}
+
+function line(label, colour, dashed) {
+  const points = { show: true, size: 5, fill: colour };
+  return { label, stroke: colour, width: 2, dash: dashed ? [6, 4] : undefined, points };
 }
 
 function width(place) {

@@ -1,5 +1,8 @@
 // Numbers about many numbers.
 
+/** The share by which the later half may differ from the first without being called slower or faster. */
+const STEADY = 0.15;
+
 /**
  * The value below which a share of the values is, between two values in proportion.
  * @param {number[]} values
@@ -20,7 +23,8 @@ export function quantile(values, share) {
  * @returns {{ count: number, p50: number|null, p95: number|null, least: number|null, most: number|null }}
  */
 export function summary(values) {
-  return { count: values.length, p50: quantile(values, 0.5), p95: quantile(values, 0.95), least: quantile(values, 0), most: quantile(values, 1) };
+  const [least, p50, p95, most] = [0, 0.5, 0.95, 1].map((share) => quantile(values, share));
+  return { count: values.length, p50, p95, least, most };
 }
 
 /**
@@ -34,6 +38,10 @@ export function trend(values) {
   if (count === 1) return `One answer, after ${Math.round(p50)} ms.`;
   const half = Math.floor(count / 2);
   const [before, after] = [quantile(values.slice(0, half), 0.5), quantile(values.slice(-half), 0.5)];
-  const change = after > before * 1.15 ? "slower than at first" : after < before * 0.85 ? "faster than at first" : "steady";
-  return `${count} answers after ${Math.round(least)} to ${Math.round(most)} ms, half of them within ${Math.round(p50)} ms and 95 % within ${Math.round(p95)} ms; ${change}.`;
+  let change = "steady";
+  if (after > before * (1 + STEADY)) change = "slower than at first";
+  if (after < before * (1 - STEADY)) change = "faster than at first";
+  const [from, to, middle, nearly] = [least, most, p50, p95].map(Math.round);
+  const within = `half of them within ${middle} ms and 95 % within ${nearly} ms`;
+  return `${count} answers after ${from} to ${to} ms, ${within}; ${change}.`;
 }

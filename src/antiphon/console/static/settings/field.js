@@ -23,14 +23,16 @@ export function FieldRow({ settings, field }) {
   />`;
   // A switch stands before what it switches; everything else below its name.
   const isSwitch = field.kind === "presence";
-  return html`<div class="setting ${changed ? "changed" : ""}" data-path=${field.path} data-state=${found.state} data-kind=${field.kind}>
+  return html`<div class="setting ${changed ? "changed" : ""}" data-path=${field.path} data-state=${found.state}
+      data-kind=${field.kind}>
     <div class="setting-head">
       ${isSwitch && control}
       <label for=${id}>${field.label}</label>
       ${changed && html`<span class="badge">changed</span>`}
       ${found.state in BADGES && html`<span class="badge ${BADGES[found.state]}">${found.state}</span>`}
       ${changed &&
-      html`<button type="button" class="quiet" aria-label="Reset ${field.label}" onClick=${() => settings.reset(field.path)}>
+      html`<button type="button" class="quiet" aria-label="Reset ${field.label}"
+          onClick=${() => settings.reset(field.path)}>
         Reset
       </button>`}
     </div>

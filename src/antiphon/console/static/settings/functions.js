@@ -28,7 +28,8 @@ export function FunctionsEditor({ id, value, onValue, described }) {
       ${functions.map(
         (each, index) => html`<li key=${index}>
           <code class="break">${String(each?.name ?? "")}</code>
-          <button type="button" class="quiet" aria-label="Remove ${each?.name}" onClick=${() => without(index)}>Remove</button>
+          <button type="button" class="quiet" aria-label="Remove ${each?.name}"
+              onClick=${() => without(index)}>Remove</button>
         </li>`,
       )}
     </ul>`}

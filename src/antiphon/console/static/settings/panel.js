@@ -46,7 +46,8 @@ export function SettingsPanel({ settings, disabled = false }) {
       </div>
       <p class="visually-hidden" role="status">${searching ? counted(fields.length) : ""}</p>
       ${settings.groups.value.map(
-        (group) => html`<${Group} key=${group} name=${group} settings=${settings} fields=${fields} open=${searching} />`,
+        (group) => html`<${Group} key=${group} name=${group} settings=${settings} fields=${fields}
+            open=${searching} />`,
       )}
       ${searching && !fields.length && html`<p class="soft">No setting fits.</p>`}
       <details class="group raw">
@@ -128,7 +129,8 @@ function Summary({ settings }) {
   return html`<div class="verdict" role="status">
     ${refused
       ? html`<p class="problem">
-          The server would refuse this: <code class="break">${refused.field}</code> ${refused.reason}${refused.remedy && `; ${refused.remedy}`}.
+          The server would refuse this: <code class="break">${refused.field}</code> ${refused.reason}
+            ${refused.remedy && `; ${refused.remedy}`}.
         </p>`
       : html`<p class="hint">
           The server takes these settings${ignored.length ? `; it ignores ${ignored.length} of them:` : "."}

@@ -9,10 +9,12 @@ async function begin() {
   const answer = await fetch(place.dataset.source, { headers: { accept: "application/json" } });
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
   const session = await answer.json();
-  if (session.connections.some((connection) => connection.timeline)) render(html`<${Trace} session=${session} />`, place);
+  if (session.connections.some((connection) => connection.timeline)) render(html`<${Trace}
+      session=${session} />`, place);
   else place.hidden = true;
 }
 
 begin().catch((error) => {
-  render(html`<p class="notice warn" role="alert">The timeline cannot be drawn: ${error.message}. The tables below have all of it.</p>`, place);
+  render(html`<p class="notice warn"
+      role="alert">The timeline cannot be drawn: ${error.message}. The tables below have all of it.</p>`, place);
 });

@@ -66,36 +66,43 @@ const MAKERS = {
   turn(entry, number, connection) {
     const speech = connection.speech[number];
     const ends = Math.max(entry.ended ?? entry.at, speech?.ends ?? 0);
-    const made = node(`turn-${entry.number}`, number, "model", `Turn ${entry.number}`, outcome(entry), entry.at, ends, speech ? "" : "model");
+    const lane = speech ? "" : "model";
+    const label = `Turn ${entry.number}`;
+    const made = node(`turn-${entry.number}`, number, "model", label, outcome(entry), entry.at, ends, lane);
     made.bad = entry.outcome === "abandoned";
     made.children = [...stages(entry, number, speech)];
     return made;
   },
   tool(entry, number) {
-    const made = node(`entry-${number}`, number, "tool", entry.name, entry.outcome ?? "waits", entry.at, entry.ended ?? entry.at, "tool");
+    const ends = entry.ended ?? entry.at;
+    const made = node(`entry-${number}`, number, "tool", entry.name, entry.outcome ?? "waits", entry.at, ends, "tool");
     made.bad = entry.outcome === "expired";
     return made;
   },
   gap(entry, number) {
     const detail = `without ${entry.lost}: ${entry.reason}`;
-    const made = node(`entry-${number}`, number, "gap", `${entry.where === "engine" ? "Engine" : "Upstream"} gap`, detail, entry.at, entry.at + entry.seconds, "event");
+    const label = entry.where === "engine" ? "Engine gap" : "Upstream gap";
+    const made = node(`entry-${number}`, number, "gap", label, detail, entry.at, entry.at + entry.seconds, "event");
     made.bad = !entry.next;
     return made;
   },
   engine(entry, number) {
-    const made = node(`entry-${number}`, number, "engine", `Engine ${entry.what}`, entry.engine ?? "", entry.at, entry.at, "event");
+    const label = `Engine ${entry.what}`;
+    const made = node(`entry-${number}`, number, "engine", label, entry.engine ?? "", entry.at, entry.at, "event");
     made.bad = entry.what !== "opened";
     return made;
   },
   remark(entry, number) {
-    const made = node(`entry-${number}`, number, "remark", capital(entry.about), entry.text, entry.at, entry.at, "event");
+    const label = capital(entry.about);
+    const made = node(`entry-${number}`, number, "remark", label, entry.text, entry.at, entry.at, "event");
     made.bad = entry.about === "refused" || entry.about === "budget";
     return made;
   },
 };
 
 function* stages(turn, number, speech) {
-  const stage = (name, label, begins, ends, lane = "") => node(`turn-${turn.number}-${name}`, number, "stage", label, "", begins, ends, lane);
+  const stage = (name, label, begins, ends, lane = "") =>
+    node(`turn-${turn.number}-${name}`, number, "stage", label, "", begins, ends, lane);
   if (turn.latency !== undefined && turn.first !== undefined) {
     yield stage("wait", "User waits", turn.first - turn.latency, turn.first, "model");
   }

@@ -68,15 +68,20 @@ export function Timeline({ view, nodes, waves, player, selected, onSelect, onSee
     <div class="lanes" aria-hidden="true">
       ${Object.entries(LANES).map(([name, lane]) => html`<span class=${`lane-name ${name}`}>${lane.label}</span>`)}
     </div>
-    <div ref=${box} class="timeline-box" tabindex="0" role="slider" aria-label="Position in the call" aria-orientation="horizontal"
+    <div ref=${box} class="timeline-box" tabindex="0" role="slider" aria-label="Position in the call"
+        aria-orientation="horizontal"
       aria-valuemin="0" aria-valuemax=${view.total.toFixed(2)} aria-valuenow=${now} aria-valuetext=${said}
       aria-describedby="timeline-keys" onScroll=${onScroll} onClick=${onClick}>
       <div class="timeline-whole">
-        <svg class="timeline-picture" width=${width} height=${HEIGHT} viewBox=${`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
-          ${Object.values(LANES).map((lane) => html`<rect class="lane" x="0" y=${lane.top} width=${width} height=${lane.height} />`)}
+        <svg class="timeline-picture" width=${width} height=${HEIGHT} viewBox=${`0 0 ${width} ${HEIGHT}`}
+            aria-hidden="true">
+          ${Object.values(LANES).map((lane) => html`<rect class="lane" x="0" y=${lane.top} width=${width}
+              height=${lane.height} />`)}
           <${Ticks} ...${seen} />
-          ${["user", "model"].map((side) => waves[side] && html`<${Wave} side=${side} wave=${waves[side]} ...${seen} />`)}
-          ${nodes.map((node) => node.lane && html`<${Span} key=${node.id} node=${node} isSelected=${isChosen(selected.value, node)} ...${seen} />`)}
+          ${["user", "model"].map((side) => waves[side] && html`<${Wave} side=${side} wave=${waves[side]}
+              ...${seen} />`)}
+          ${nodes.map((node) => node.lane && html`<${Span} key=${node.id} node=${node}
+              isSelected=${isChosen(selected.value, node)} ...${seen} />`)}
           <${Playhead} player=${player} ...${seen} />
         </svg>
       </div>
@@ -95,7 +100,8 @@ function Ticks({ view: { begins, span }, width }) {
   const ticks = Array.from({ length: Math.max(0, Math.floor((begins + span) / step + 1e-9) - first + 1) }, (_, n) => (first + n) * step);
   return html`<g class="ticks">${ticks.map((at) => {
     const x = (at - begins) / span * width;
-    return html`<g key=${at}><line x1=${x} x2=${x} y1="18" y2=${HEIGHT} /><text x=${x + 3} y="12">${tick(at, step)}</text></g>`;
+    return html`<g key=${at}><line x1=${x} x2=${x} y1="18" y2=${HEIGHT} /><text x=${x + 3} y="12">
+      ${tick(at, step)}</text></g>`;
   })}</g>`;
 }
 
@@ -111,14 +117,16 @@ function Span({ node, isSelected, view: { begins, span }, width }) {
   if (to < -20 || from > width + 20) return null;
   const lane = LANES[node.lane];
   const classes = `span ${node.kind} ${node.id.split("-").pop()}${node.bad ? " bad" : ""}${isSelected ? " selected" : ""}`;
-  if (node.ends === node.begins) return html`<${Mark} node=${node} lane=${lane} x=${Math.min(Math.max(from, 8), width - 8)} classes=${classes} />`;
+  if (node.ends === node.begins) return html`<${Mark} node=${node} lane=${lane}
+      x=${Math.min(Math.max(from, 8), width - 8)} classes=${classes} />`;
   const left = Math.max(-8, from);
   const wide = Math.max(LEAST_WIDTH, Math.min(width + 8, to) - left);
   const inside = node.kind === "tool" || node.kind === "gap";
   return html`<g class=${classes} data-node=${node.id}>
     <title>${node.label}: ${node.detail}</title>
     <rect x=${left} y=${lane.top + 1} width=${wide} height=${lane.height - 2} rx="3" />
-    ${inside && wide > 24 && html`<text x=${Math.max(4, left + 4)} y=${lane.top + 14}>${shorten(node.label, wide)}</text>`}
+    ${inside && wide > 24 && html`<text x=${Math.max(4, left + 4)} y=${lane.top + 14}>
+      ${shorten(node.label, wide)}</text>`}
   </g>`;
 }
 
@@ -128,13 +136,15 @@ function Mark({ node, lane, x, classes }) {
   const shape = node.lane === "model"
     ? html`<path d=${`M${x} ${lane.top}V${lane.top + lane.height}M${x - 4} ${lane.top}H${x + 4}`} />`
     : html`<path d=${`M${x} ${middle - 6}l6 6l-6 6l-6 -6Z`} />`;
-  return html`<g class=${`${classes} mark`} data-node=${node.id}><title>${node.label}: ${node.detail}</title>${shape}</g>`;
+  return html`<g class=${`${classes} mark`} data-node=${node.id}><title>${node.label}: ${node.detail}</title>
+    ${shape}</g>`;
 }
 
 function Playhead({ player, view: { begins, span }, width }) {
   const x = (player.time.value - begins) / span * width;
   if (x < -1 || x > width + 1) return null;
-  return html`<g class="playhead"><line x1=${x} x2=${x} y1="14" y2=${HEIGHT} /><path d=${`M${x - 5} 10h10l-5 8z`} /></g>`;
+  return html`<g class="playhead"><line x1=${x} x2=${x} y1="14" y2=${HEIGHT} />
+    <path d=${`M${x - 5} 10h10l-5 8z`} /></g>`;
 }
 
 function shorten(text, width) {

@@ -29,8 +29,10 @@ export function Trace({ session }) {
   }, []);
   return html`
     ${session.connections.length > 1 && html`<div class="row connections"><label for="connection">Connection</label>
-      <select id="connection" value=${number.value} onChange=${(event) => { number.value = Number(event.target.value); }}>
-        ${session.connections.map((each, n) => html`<option value=${n + 1}>${n + 1} of ${session.connections.length}, ${clock(each.record.seconds)}</option>`)}
+      <select id="connection" value=${number.value}
+          onChange=${(event) => { number.value = Number(event.target.value); }}>
+        ${session.connections.map((each, n) => html`<option value=${n + 1}>
+          ${n + 1} of ${session.connections.length}, ${clock(each.record.seconds)}</option>`)}
       </select></div>`}
     <${Connection} key=${number.value} session=${session} number=${number.value} />`;
 }
@@ -107,11 +109,13 @@ function Connection({ session, number }) {
   return html`<div ref=${top} class="instrument" onKeyDown=${onKeyDown}>
     ${sides.map((side) => html`<${Track} key=${side} side=${side} sound=${connection.sound[side]} player=${player} />`)}
     <${Controls} player=${player} view=${view} sides=${sides} />
-    <${Timeline} view=${view} nodes=${all} waves=${waves} player=${player} selected=${selected} onSelect=${select} onSeek=${seek} />
+    <${Timeline} view=${view} nodes=${all} waves=${waves} player=${player} selected=${selected} onSelect=${select}
+        onSeek=${seek} />
     <p class="hint" id="timeline-keys">On the timeline: ${sides.length > 0 && html`<kbd>Space</kbd> plays, `}arrows move, <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>0</kbd> shows all.
       ${lines.some((line) => line.words) && ` A click on a word, or Enter, ${sides.length ? "plays" : "shows"} it: times of words are estimates.`}</p>
     <div class="below-timeline">
-      <${Tree} title=${session.connections.length > 1 ? `Connection ${number}` : "Session"} detail=${connection.record.engine} nodes=${tree}
+      <${Tree} title=${session.connections.length > 1 ? `Connection ${number}` : "Session"}
+          detail=${connection.record.engine} nodes=${tree}
         selected=${selected} open=${open} onSelect=${select} onWhole=${whole} />
       ${lines.length > 0 && html`<${Words} lines=${lines} player=${player} selected=${selected} onWord=${hear}
         onLine=${(line) => (line.node ? select(line.node) : seek(line.at))} />`}
@@ -133,7 +137,8 @@ function Controls({ player, view, sides }) {
   const zoom = (factor) => view.zoom(factor, player.time.value);
   return html`<div class="row controls" role="group" aria-label="Playback and zoom">
     ${sides.length > 0 && html`<button class="primary play" onClick=${() => player.toggle()}>
-      <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true"><path d=${player.playing.value ? "M1 0h4v12H1zM7 0h4v12H7z" : "M1 0l11 6l-11 6z"} /></svg>
+      <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
+        <path d=${player.playing.value ? "M1 0h4v12H1zM7 0h4v12H7z" : "M1 0l11 6l-11 6z"} /></svg>
       ${player.playing.value ? "Pause" : "Play"}</button>`}
     <span class="clock number"><span class="now">${said}</span> <span class="soft">/ ${clock(view.total)}</span></span>
     <span class="row zoom" role="group" aria-label="Zoom">
@@ -148,7 +153,8 @@ function Controls({ player, view, sides }) {
 
 function Volume({ side, volume }) {
   return html`<label class=${`volume ${side}`}>${side === "user" ? "User" : "Model"}
-    <input type="range" min="0" max="100" step="5" value=${Math.round(100 * volume.value)} aria-valuetext=${`${Math.round(100 * volume.value)} percent`}
+    <input type="range" min="0" max="100" step="5" value=${Math.round(100 * volume.value)}
+        aria-valuetext=${`${Math.round(100 * volume.value)} percent`}
       onInput=${(event) => { volume.value = Number(event.target.value) / 100; }} /></label>`;
 }
 

@@ -49,8 +49,10 @@ export function Tree({ title, detail, nodes, selected, open, onSelect, onWhole }
     event.stopPropagation();
   };
   return html`<div ref=${box} class="tree" role="tree" aria-label="What happened" onKeyDown=${onKeyDown}>
-    ${rows.map((row) => html`<${Row} key=${row.id} row=${row} title=${title} detail=${detail} isCurrent=${row.id === current}
-      isOpen=${open.value.has(row.id)} onChoose=${() => choose(row, false)} onUnfold=${(isOpen) => unfold(row.id, isOpen)} />`)}
+    ${rows.map((row) => html`<${Row} key=${row.id} row=${row} title=${title} detail=${detail}
+        isCurrent=${row.id === current}
+      isOpen=${open.value.has(row.id)} onChoose=${() => choose(row, false)}
+          onUnfold=${(isOpen) => unfold(row.id, isOpen)} />`)}
   </div>`;
 }
 
@@ -62,11 +64,16 @@ function Row({ row, title, detail, isCurrent, isOpen, onChoose, onUnfold }) {
     event.stopPropagation();
     onUnfold(!isOpen);
   };
-  return html`<div class=${`tree-row level-${level} ${node?.kind ?? "whole"}${node?.bad ? " bad" : ""}`} role="treeitem" aria-level=${level}
-    aria-selected=${isCurrent} aria-expanded=${folds ? isOpen : node ? undefined : true} tabindex=${isCurrent ? 0 : -1} data-node=${row.id} onClick=${onChoose}>
-    <span class="fold" aria-hidden="true" onClick=${folds ? toggle : undefined}>${folds ? (isOpen ? "▾" : "▸") : ""}</span>
-    <span class="tree-label">${node ? node.label : title}${(node ? node.detail : detail) && html` <span class="soft">${node ? node.detail : detail}</span>`}</span>
-    <span class="tree-time number">${node ? clock(node.begins) : ""}${length && html` <span class="soft">${length}</span>`}</span>
+  return html`<div class=${`tree-row level-${level} ${node?.kind ?? "whole"}${node?.bad ? " bad" : ""}`} role="treeitem"
+      aria-level=${level}
+    aria-selected=${isCurrent} aria-expanded=${folds ? isOpen : node ? undefined : true} tabindex=${isCurrent ? 0 : -1}
+        data-node=${row.id} onClick=${onChoose}>
+    <span class="fold" aria-hidden="true" onClick=${folds ? toggle : undefined}>
+      ${folds ? (isOpen ? "▾" : "▸") : ""}</span>
+    <span class="tree-label">${node ? node.label : title}${(node ? node.detail : detail) && html` <span class="soft">
+      ${node ? node.detail : detail}</span>`}</span>
+    <span class="tree-time number">${node ? clock(node.begins) : ""}${length && html` <span class="soft">
+      ${length}</span>`}</span>
   </div>`;
 }
 

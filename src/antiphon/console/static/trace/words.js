@@ -62,7 +62,8 @@ function Line({ line, player, onLine, isSelected }) {
       <span class="who">${how}</span> <span class="number soft">${clock(line.at)}</span></button>
     <p>${words.length
       ? html`${words.slice(0, heard).map((word, n) => html`<${Word} key=${n} word=${word} isNow=${now.value === n} />`)}
-          ${heard < words.length && html`<del><span class="visually-hidden">Not heard: </span>${words.slice(heard).map((word, n) =>
+          ${heard < words.length && html`<del><span class="visually-hidden">Not heard: </span>
+            ${words.slice(heard).map((word, n) =>
             html`<${Word} key=${n} word=${word} isNow=${now.value === heard + n} />`)}</del>`}`
       : html`<span class="soft">${line.characters} characters, not kept</span>`}</p>
   </li>`;

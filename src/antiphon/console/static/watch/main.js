@@ -20,16 +20,19 @@ function Watch({ id, trace, content }) {
       <div>
         <p class="title">Session <span class="mono break">${id}</span>${" "}
           ${over ? html`<span class="badge">over</span>` : html`<span class="badge good live">live</span>`}</p>
-        <p class="row meta">${hello && html`<span>${hello.model}</span><span>${channel.status.value?.engine ?? hello.engine}</span>`}
+        <p class="row meta">${hello && html`<span>${hello.model}</span><span>
+          ${channel.status.value?.engine ?? hello.engine}</span>`}
           <span role="status" class="doing">${over ? "" : DOING[channel.status.value?.doing] ?? ""}</span></p>
       </div>
-      <nav class="row" aria-label="This session"><a class="button" href=${trace.replace(/\/[^/]*$/, "")}>All sessions</a></nav>
+      <nav class="row" aria-label="This session"><a class="button"
+          href=${trace.replace(/\/[^/]*$/, "")}>All sessions</a></nav>
     </header>
     ${over && html`<${Over} channel=${channel} trace=${trace} />`}
     ${!content && html`<p class="notice">Words are not kept on this server, so only their number is told. With
       <code>content = true</code> in <code>[telemetry]</code> they are shown here.</p>`}
     <div class="watching">
-      <section aria-labelledby="said"><h2 id="said">What happens</h2><${Transcript} entries=${channel.entries} /></section>
+      <section aria-labelledby="said"><h2 id="said">What happens</h2>
+        <${Transcript} entries=${channel.entries} /></section>
       <section aria-label="Meters"><${Meters} channel=${channel} /></section>
     </div>`;
 }

@@ -22,7 +22,8 @@ export function Transcript({ entries }) {
     ${lines.map((each) => html`<div key=${each.key} class=${`told-line ${each.kind}`}>
       <span class="number soft">${clock(each.at)}</span>
       <span class="who">${each.who}</span>
-      <span class="break">${each.text}${each.notes.map((note) => html` <span class=${`badge ${note.state ?? ""}`}>${note.text}</span>`)}</span>
+      <span class="break">${each.text}${each.notes.map((note) => html` <span class=${`badge ${note.state ?? ""}`}>
+        ${note.text}</span>`)}</span>
     </div>`)}
   </div>`;
 }

@@ -55,11 +55,14 @@ export function List({ rows, began, follow }) {
     follow.value = false;
   };
   const stop = active.value >= from && active.value < to ? active.value : from;
-  return html`<div class="wire-list scroll" ref=${box} tabindex="0" role="region" aria-label="List of messages" onScroll=${scroll}
+  return html`<div class="wire-list scroll" ref=${box} tabindex="0" role="region" aria-label="List of messages"
+      onScroll=${scroll}
       onKeyDown=${(event) => move(event, active.value, Math.floor(visible.value / heights.value.row), rows.value.length, go)}>
     <ol role="list" style=${{ paddingTop: `${layout.value.top(from)}px`, height: `${layout.value.height}px` }}>
-      ${rows.value.slice(from, to).map((row, offset) => html`<${Item} key=${row.id} row=${row} index=${from + offset} total=${rows.value.length} began=${began}
-        size=${row.frames.length} open=${opened.value.has(row.id)} stop=${from + offset === stop} onToggle=${() => toggle(row.id)} onFocus=${() => (active.value = from + offset)} />`)}
+      ${rows.value.slice(from, to).map((row, offset) => html`<${Item} key=${row.id} row=${row} index=${from + offset}
+          total=${rows.value.length} began=${began}
+        size=${row.frames.length} open=${opened.value.has(row.id)} stop=${from + offset === stop}
+            onToggle=${() => toggle(row.id)} onFocus=${() => (active.value = from + offset)} />`)}
     </ol>
     ${rows.value.length === 0 && html`<p class="hint">Nothing to show.</p>`}
   </div>`;
@@ -70,11 +73,14 @@ function Item({ row, index, total, began, open, stop, onToggle, onFocus }) {
   const [first] = row.frames;
   const [prefix] = /^(serverContent|realtimeInput)\./.exec(row.kind) ?? [""];
   const [arrow, way] = WAYS[row.direction] ?? ["×", "closed"];
-  return html`<li class="wire-item ${row.direction ?? "closed"} ${row.frames.length > 1 ? "fold" : ""}" data-index=${index} aria-posinset=${index + 1} aria-setsize=${total}>
-    <button class="wire-row" aria-expanded=${open ? "true" : "false"} aria-controls=${open ? id : undefined} tabindex=${stop ? 0 : -1} onClick=${onToggle} onFocus=${onFocus}>
+  return html`<li class="wire-item ${row.direction ?? "closed"} ${row.frames.length > 1 ? "fold" : ""}"
+      data-index=${index} aria-posinset=${index + 1} aria-setsize=${total}>
+    <button class="wire-row" aria-expanded=${open ? "true" : "false"} aria-controls=${open ? id : undefined}
+        tabindex=${stop ? 0 : -1} onClick=${onToggle} onFocus=${onFocus}>
       <span class="wire-time">${moment(first.at - began)}</span>
       <span class="wire-way"><span aria-hidden="true">${arrow}</span> <span class="wire-word">${way}</span></span>
-      <span class="wire-what"><span class="wire-kind">${prefix && html`<span class="wire-prefix">${prefix}</span>`}${row.kind.slice(prefix.length)}</span> <span class="wire-preview">${summary(row)}</span></span>
+      <span class="wire-what"><span class="wire-kind">${prefix && html`<span class="wire-prefix">${prefix}</span>`}
+        ${row.kind.slice(prefix.length)}</span> <span class="wire-preview">${summary(row)}</span></span>
       <span class="wire-size">${first.close ? "" : size(row.bytes)}</span>
     </button>
     ${open && html`<${Detail} id=${id} row=${row} />`}
@@ -89,7 +95,8 @@ function Detail({ id, row }) {
   };
   const { socket } = row.frames[0];
   return html`<div class="wire-detail" id=${id}>
-    <div class="row"><button onClick=${take}>Copy JSON</button><span class="hint">connection ${whole(socket)}</span><span class="hint" role="status">${done}</span></div>
+    <div class="row"><button onClick=${take}>Copy JSON</button><span class="hint">connection ${whole(socket)}</span>
+      <span class="hint" role="status">${done}</span></div>
     <pre tabindex="0" aria-label="JSON">${readable(row)}</pre>
   </div>`;
 }

@@ -29,11 +29,14 @@ export function WireView({ log, onReplay }) {
   useEffect(() => () => (cleared.value = 0), [log]);
   return html`<section class="wire" aria-label="Messages">
     <div class="row wire-tools">
-      <div class="field"><label>Find<input type="search" value=${query} onInput=${(event) => (query.value = event.currentTarget.value)} /></label></div>
-      <div class="field"><label>Direction<select value=${direction} onChange=${(event) => (direction.value = event.currentTarget.value)}>
+      <div class="field"><label>Find<input type="search" value=${query}
+          onInput=${(event) => (query.value = event.currentTarget.value)} /></label></div>
+      <div class="field"><label>Direction<select value=${direction}
+          onChange=${(event) => (direction.value = event.currentTarget.value)}>
         <option value="">Both</option><option value="out">Sent</option><option value="in">Received</option>
       </select></label></div>
-      <label class="check"><input type="checkbox" checked=${folded} onChange=${(event) => (folded.value = event.currentTarget.checked)} /> Fold sound</label>
+      <label class="check"><input type="checkbox" checked=${folded}
+          onChange=${(event) => (folded.value = event.currentTarget.checked)} /> Fold sound</label>
     </div>
     <${Kinds} frames=${kept} hidden=${hidden} />
     <div class="row wire-tools">
@@ -81,13 +84,15 @@ function told(log, rows, kept) {
 }
 
 function Toggle({ on, label, title }) {
-  return html`<button aria-pressed=${on.value ? "true" : "false"} title=${title} onClick=${() => (on.value = !on.value)}>${label}</button>`;
+  return html`<button aria-pressed=${on.value ? "true" : "false"} title=${title}
+      onClick=${() => (on.value = !on.value)}>${label}</button>`;
 }
 
 function Clear({ frames, cleared }) {
   const hides = cleared.value > 0;
   const toggle = () => (cleared.value = hides ? 0 : (frames.value.at(-1)?.id ?? 0));
-  return html`<button title="Only from sight: a download has everything" onClick=${toggle}>${hides ? "Show all" : "Clear"}</button>`;
+  return html`<button title="Only from sight: a download has everything" onClick=${toggle}>
+    ${hides ? "Show all" : "Clear"}</button>`;
 }
 
 function Kinds({ frames, hidden }) {
@@ -101,7 +106,8 @@ function Kinds({ frames, hidden }) {
     <summary>Kinds${hidden.value.size > 0 && ` (${hidden.value.size} hidden)`}</summary>
     <fieldset><legend>Show</legend>
       ${kinds.value.map(([kind, number]) => html`<label class="check" key=${kind}>
-        <input type="checkbox" checked=${!hidden.value.has(kind)} onChange=${() => toggle(kind)} /> <span class="break">${kind}</span> <span class="soft">${whole(number)}</span>
+        <input type="checkbox" checked=${!hidden.value.has(kind)} onChange=${() => toggle(kind)} /> <span class="break">
+          ${kind}</span> <span class="soft">${whole(number)}</span>
       </label>`)}
       ${kinds.value.length === 0 && html`<p class="hint">No messages yet.</p>`}
     </fieldset>
@@ -121,7 +127,8 @@ function Open({ onReplay }) {
     }
     input.value = "";
   };
-  return html`<label class="button wire-open">Open JSONL<input type="file" class="visually-hidden" accept=".jsonl,application/jsonl,text/plain" onChange=${(event) => read(event.currentTarget)} /></label>
+  return html`<label class="button wire-open">Open JSONL<input type="file" class="visually-hidden"
+      accept=".jsonl,application/jsonl,text/plain" onChange=${(event) => read(event.currentTarget)} /></label>
     <p class=${problem.value ? "problem" : ""} role="alert">${problem}</p>`;
 }
 
