@@ -15,6 +15,7 @@ from tests.console import calling
 from tests.console.calling import say
 from websockets.sync.client import ClientConnection
 
+from antiphon.calls.watching import LULL
 from antiphon.console import channel, costs
 from antiphon.testing.server import RunningServer, Servers
 
@@ -183,7 +184,10 @@ class TestWhatIsTold:
     def test_what_stays_is_told_once(self, start: Start) -> None:
         server = start(keys=[KEY])
         with call(server) as (socket, session), Looker(server, session) as looker:
-            say(socket, "hello")
+            looker.until("status")
+            for _ in range(3):
+                say(socket, "hello")
+                time.sleep(2 * LULL)
             socket.close()
             told = list(looker.events())
         for name in ("status", "context"):
