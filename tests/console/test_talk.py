@@ -394,7 +394,7 @@ class TestSaved:
             ("out", {"setup": {"model": "models/gemini-3.8-live"}}),
             ("in", {"setupComplete": {"sessionId": "s1"}}),
             ("out", {"realtimeInput": {"text": "Are you there?"}}),
-            ("in", {"serverContent": {"outputTranscription": {"text": "I was here."}}}),
+            ("in", {"serverContent": {"outputTranscription": {"text": "I was here.", "languageCode": "en-GB"}}}),
             ("in", {"serverContent": {"turnComplete": True}}),
         ]
         lines = [{"at": at, "direction": way, "socket": 1, "message": each} for at, (way, each) in enumerate(messages)]
@@ -403,6 +403,7 @@ class TestSaved:
         talk = talking()
         talk.page.locator("input[type=file]").set_input_files(saved)
         talk.hears("I was here.")
+        expect(talk.log.get_by_text("I was here.")).to_have_attribute("lang", "en-GB")
         expect(talk.page.get_by_text("Replay of call.jsonl")).to_be_visible()
         assert talk.sent == []
 
