@@ -9,7 +9,7 @@ WORKERS ?= auto
 
 EXTRAS := .venv-extras
 EXTRAS_TESTS := tests/engines/cascade/recognisers tests/engines/cascade/voices tests/engines/cascade/test_models.py \
-	tests/engines/cascade/brain tests/engines/native tests/server/test_tracing.py
+	tests/engines/cascade/brain tests/engines/native tests/server/test_tracing.py tests/console/test_export.py
 
 TYPESCRIPT := $(VENV)/typescript-7.0.2
 

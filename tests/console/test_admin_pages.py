@@ -40,6 +40,10 @@ def page(server):
 
 
 class TestWhoMaySeeThem:
+    def test_the_way_to_the_first_of_them(self, server):
+        with browser(server.url) as admin:
+            assert admin.get("").url.path == "/console/admin/keys"
+
     def test_only_who_may_manage(self, server):
         with browser(server.url, "plain") as plain, httpx.Client(headers=HTML) as nobody:
             for path in PAGES:

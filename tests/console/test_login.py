@@ -70,7 +70,10 @@ class TestShowing:
     def test_it_opens_what_the_key_opens(self, client):
         log_in(client, "plain")
         assert client.get("/console/").status_code == 200
-        assert client.get("/console/admin/keys").status_code == 403
+        refused = client.get("/console/admin/keys")
+        assert refused.status_code == 403
+        assert "/console/sessions" in refused.text, "the ways out of the page"
+        assert "Log out" in refused.text
 
     def test_logging_out_makes_the_cookie_worthless(self, client):
         log_in(client, "root")

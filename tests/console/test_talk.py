@@ -401,11 +401,15 @@ class TestSaved:
         saved = tmp_path / "call.jsonl"
         saved.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         talk = talking()
+        asked = []
+        talk.page.on("request", lambda request: asked.append(request.url))
         talk.page.locator("input[type=file]").set_input_files(saved)
         talk.hears("I was here.")
         expect(talk.log.get_by_text("I was here.")).to_have_attribute("lang", "en-GB")
         expect(talk.page.get_by_text("Replay of call.jsonl")).to_be_visible()
+        talk.page.wait_for_timeout(300)
         assert talk.sent == []
+        assert [url for url in asked if "/sessions/" in url] == []
 
     def test_what_is_no_call(self, talking, tmp_path):
         saved = tmp_path / "no.jsonl"

@@ -48,7 +48,7 @@ def pages(desk: Desk) -> ASGIApp:
     app = Starlette(
         routes=[Mount(PAGES_PATH, routes=routes)],
         middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
-        exception_handlers=errors.handlers(renderer),
+        exception_handlers=errors.handlers(guard, renderer),
     )
     # Around everything: the application answers what goes wrong outside its own middleware.
     return Headers(app)

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from antiphon.console.guard import Guard, Viewer
 from antiphon.console.render import Renderer
 from antiphon.store.database import StoreError
 
@@ -17,25 +18,35 @@ log = logging.getLogger("antiphon.console")
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def handlers(renderer: Renderer) -> Mapping[Any, Handler]:
+def handlers(guard: Guard, renderer: Renderer) -> Mapping[Any, Handler]:
     """The handlers of an application."""
 
-    def tell(request: Request, status: int, message: str) -> Response:
+    async def tell(request: Request, status: int, message: str) -> Response:
         title = HTTPStatus(status).phrase
         error = {"code": status, "message": message, "title": title}
-        return renderer.respond(request, None, "error.html", {"error": error}, status)
+        viewer = None if status >= 500 else await _viewer(guard, request)
+        return renderer.respond(request, viewer, "error.html", {"error": error}, status)
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         known = error.status_code == 404 and error.detail == "Not Found"
         message = f"There is nothing at {request.url.path}." if known else error.detail
-        return tell(request, error.status_code, message)
+        return await tell(request, error.status_code, message)
 
     async def on_store(request: Request, error: Exception) -> Response:
         log.error("%s: %s", request.url.path, error)
-        return tell(request, 503, "The database of the server cannot be used now; its log says why.")
+        return await tell(request, 503, "The database of the server cannot be used now; its log says why.")
 
     async def on_any(request: Request, error: Exception) -> Response:
-        return tell(request, 500, "Something went wrong inside the server; its log has it.")
+        return await tell(request, 500, "Something went wrong inside the server; its log has it.")
 
     return {HTTPException: on_http, StoreError: on_store, Exception: on_any}
+
+
+async def _viewer(guard: Guard, request: Request) -> Viewer | None:
+    """For whom the ways out of the page are, as far as that can be told."""
+    try:
+        guard.check_origin(request)
+        return await guard.viewer(request)
+    except (HTTPException, StoreError):
+        return None

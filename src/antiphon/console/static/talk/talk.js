@@ -349,7 +349,8 @@ export class Talk {
     });
     effect(() => {
       const session = this.conversation.value?.sessionId.value;
-      if (this.open.value && session) untracked(() => this.#watch(session));
+      // A replay has a session too, which may be of another server.
+      if (this.stage.value === "call" && this.open.value && session) untracked(() => this.#watch(session));
     });
   }
 
