@@ -85,11 +85,6 @@ def talk_dark(studio: Studio) -> Page:
     return page
 
 
-def start(studio: Studio) -> Page:
-    """The first page."""
-    return studio.page("/")
-
-
 def settings(studio: Studio) -> Page:
     """The settings of a model, beside the conversation."""
     page = studio.page("/")
@@ -120,7 +115,6 @@ def usage(studio: Studio) -> Page:
 
 
 PICTURES: dict[str, Callable[[Studio], Page]] = {
-    "console-start": start,
     "console-talk": talk,
     "console-wire": talk_dark,
     "console-settings": settings,
