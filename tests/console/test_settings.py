@@ -1,9 +1,11 @@
 """Settings in a browser: what one sets is what is sent, the server's word on it is shown, and links tell no secrets."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from tests.console.modules import load, open_blank, until
 
 from antiphon.live import profiles
@@ -184,12 +186,13 @@ class TestJson:
         open_all(page)
         raw = page.get_by_label("What is sent as setup")
         field(page, TEMPERATURE).locator("input").fill("0.25")
+        expect(raw).to_have_value(re.compile(r'"temperature": 0\.25'))
         assert json.loads(raw.input_value())["generationConfig"] == {"temperature": 0.25}
         raw.fill('{"model": "models/gemini-3.8-live",\n "generationConfig": {"temperature": 0.75}}')
-        assert field(page, TEMPERATURE).locator("input").input_value() == "0.75"
+        expect(field(page, TEMPERATURE).locator("input")).to_have_value("0.75")
         raw.fill('{"model": "models/gemini-3.8-live",\n "generationConfig" 1}')
         page.get_by_text("Line 2, column 21:").wait_for()
-        assert raw.get_attribute("aria-invalid") == "true"
+        expect(raw).to_have_attribute("aria-invalid", "true")
         assert setup(page)["generationConfig"] == {"temperature": 0.75}, "the last good one holds"
         raw.fill('{"setup": {}}')
         page.get_by_text("Leave out the wrapper").wait_for()
