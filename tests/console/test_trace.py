@@ -201,6 +201,8 @@ class TestTheInstrument:
         assert page.url.endswith("#turn-1")
         assert page.locator("tr.selected").first.get_attribute("id") == "turn-1"
         assert position.get_attribute("aria-valuenow") == "3.50"
+        # The tree takes the focus along once it has drawn itself.
+        page.wait_for_timeout(300)
         page.get_by_role("button", name="When", exact=True).focus()
         page.keyboard.press("ArrowRight")
         assert page.evaluate("document.activeElement.textContent") == "does"
