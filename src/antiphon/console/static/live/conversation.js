@@ -5,6 +5,7 @@ import { base64OfSamples, toBase64 } from "../lib/base64.js";
 import { explainClose, worthAnotherTry } from "./closes.js";
 import { Reading } from "./reading.js";
 import { Backoff, Outbox } from "./reconnecting.js";
+import { Shown } from "./shown.js";
 import { LiveSocket, liveUrl } from "./socket.js";
 
 const INPUT_RATE = 16_000;
@@ -19,7 +20,7 @@ const SETUP_PATIENCE = 15_000;
 /** Milliseconds without anything going out after which a connection counts as lost. */
 const STALLED = 8000;
 
-export class Conversation {
+export class Conversation extends Shown {
   /** @type {import("../vendor/preact.js").Signal<"idle"|"connecting"|"open"|"reconnecting"|"closed"|"failed">} */
   state = signal("idle");
   problem = signal(null);
@@ -29,7 +30,6 @@ export class Conversation {
   waiting = signal([]);
   /** Whether the newest handle is of the present: the server would go on from here. */
   resumable = signal(false);
-  reading;
   #options;
   #log;
   #now;
@@ -50,21 +50,12 @@ export class Conversation {
    *   log?: import("./wire.js").WireLog|null, now?: () => number }} options
    */
   constructor({ endpoint, token, setup, player = null, log = null, now = () => performance.now() }) {
+    super();
     this.#options = { endpoint, token, setup };
     this.#log = log;
     this.#now = now;
     this.reading = new Reading({ player, now });
   }
-
-  get activity() { return this.reading.activity; }
-  get sessionId() { return this.reading.sessionId; }
-  get goAway() { return this.reading.goAway; }
-  get lines() { return this.reading.captions.lines; }
-  get tools() { return this.reading.tools.calls; }
-  get turns() { return this.reading.turns.turns; }
-  get usage() { return this.reading.usage; }
-  get reconnects() { return this.reading.reconnects; }
-  get player() { return this.reading.player; }
 
   // --- begin and end -------------------------------------------------------------------------------------------
 
@@ -316,11 +307,6 @@ export class Conversation {
   /** Silence the answer here, until it ends. */
   stopSpeech() {
     this.reading.stopSpeech(this.#now());
-  }
-
-  /** @param {import("./captions.js").Line} line @returns {number} how many of its characters have been heard by now */
-  heardOf(line) {
-    return this.reading.heardOf(line);
   }
 
   /** Send now, or when there is a connection again. */

@@ -3,12 +3,13 @@
 import { signal } from "../vendor/preact.js";
 import { explainClose } from "./closes.js";
 import { Reading } from "./reading.js";
+import { Shown } from "./shown.js";
 
 /** Messages handed over without a pause, at most: the page stays alive. */
 const BATCH = 200;
 
 /** Has the signals of a Conversation that show something, and none of its ways to say something. */
-export class Replay {
+export class Replay extends Shown {
   /** @type {import("../vendor/preact.js").Signal<"idle"|"open"|"paused"|"closed">} */
   state = signal("idle");
   problem = signal(null);
@@ -18,7 +19,6 @@ export class Replay {
   position = signal(0);
   /** Of it all, milliseconds. */
   duration;
-  reading;
   #frames;
   #next = 0;
   #speed;
@@ -33,6 +33,7 @@ export class Replay {
    * @param {{ player?: object|null, speed?: number, now?: () => number }} options `speed` Infinity: at once
    */
   constructor(log, { player = null, speed = 1, now = () => performance.now() } = {}) {
+    super();
     this.#frames = log.frames.value;
     this.#speed = speed;
     this.#now = now;
@@ -41,20 +42,6 @@ export class Replay {
     // At any pace but its own, sound cannot be played: its length is taken from the times of then.
     const sounds = speed === 1 ? player : null;
     this.reading = new Reading({ player: sounds, now: sounds ? now : () => this.#then() });
-  }
-
-  get activity() { return this.reading.activity; }
-  get sessionId() { return this.reading.sessionId; }
-  get goAway() { return this.reading.goAway; }
-  get lines() { return this.reading.captions.lines; }
-  get tools() { return this.reading.tools.calls; }
-  get turns() { return this.reading.turns.turns; }
-  get usage() { return this.reading.usage; }
-  get reconnects() { return this.reading.reconnects; }
-  get player() { return this.reading.player; }
-
-  heardOf(line) {
-    return this.reading.heardOf(line);
   }
 
   /** Nobody waits for it any more. */
